@@ -1,0 +1,94 @@
+"""One SQLite connection for each thread, closed when the thread ends, and none carried across a fork.
+
+SQLite forbids a child even to close a connection that its parent opened: closing could checkpoint or remove a WAL
+that the parent is using. So a child takes one more reference to each and never gives it back, and opens its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable
+
+__all__ = ["Connections"]
+
+
+class _Holder:
+    """Holds a thread's connection; the thread's end lets go of it, which closes the connection."""
+
+    __slots__ = ("__weakref__", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
+class Connections:
+    """The open connections of one backend in this process."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._kept: list[_Holder] = []
+        self._start_anew()
+        LIVING.add(self)
+
+    def get(self) -> sqlite3.Connection:
+        """Return this thread's connection, opened at its first use."""
+        try:
+            return self._local.holder.connection  # type: ignore[no-any-return]
+        except AttributeError:
+            return self._add(self._connect())
+
+    def keep(self, connection: sqlite3.Connection) -> None:
+        """Hold a connection open until close(), whatever threads end."""
+        self._kept.append(_Holder(connection))
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            holders = [*self._open, *self._kept]
+            self._kept = []
+            self._local = threading.local()
+        for holder in holders:
+            holder.connection.close()
+
+    def park(self) -> None:
+        """In a forked child: abandon what the parent opened, without closing it."""
+        for holder in [*self._open, *self._kept]:
+            _never_free(holder)
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._open: weakref.WeakSet[_Holder] = weakref.WeakSet()
+
+    def _add(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        holder = _Holder(connection)
+        with self._lock:
+            self._open.add(holder)
+        self._local.holder = holder
+        return connection
+
+
+LIVING: weakref.WeakSet[Connections] = weakref.WeakSet()
+
+
+def _never_free(holder: _Holder) -> None:
+    """Leak one reference, so that not even the interpreter's end closes the connection."""
+    import ctypes  # slow, and only a forked child needs it
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(holder))
+
+
+def _park_all() -> None:
+    for connections in list(LIVING):
+        connections.park()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_park_all)

@@ -1,0 +1,126 @@
+"""What a backend can do, and the records that it takes and gives."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from memostore.codec import Payload
+from memostore.fingerprint import CodeVersion
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+__all__ = ["Backend", "Execute", "NewEntry", "Priorities", "Row", "Use", "binding_of", "entry_id"]
+
+T = TypeVar("T")
+
+TIMES = struct.Struct("<dd")
+
+# Runs one statement of portable SQL with `:name` parameters inside the current transaction, and gives its rows.
+Execute = Callable[[str, Mapping[str, Any]], Sequence[Any]]
+
+
+class Row(NamedTuple):
+    """What a hit needs of an entry; `value` is None where it lies in chunks."""
+
+    value: bytes | None
+    checksum: bytes
+    codec: str
+    created: float
+    expires: float | None
+    compute_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A result to be saved, with everything that is known about it."""
+
+    key: bytes
+    code: CodeVersion
+    arguments: str | None
+    created: float
+    expires: float | None
+    compute_seconds: float
+    payload: Payload
+    checksum: bytes
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One buffered hit (`saved` seconds) or, without a key, one miss."""
+
+    module: str
+    qualname: str
+    when: float
+    key: bytes | None = None
+    saved: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Priorities:
+    """How an eviction policy ranks: SQL expressions for a new entry and for one that was hit `:hits` times."""
+
+    name: str
+    on_save: str
+    on_hit: str = field(default="priority")
+
+
+class Backend(Protocol):
+    """A place for entries. Every method raises a StoreError, never a driver's own error."""
+
+    url: str
+    path: Path | None
+    read_only: bool
+
+    def open(self) -> None:
+        """Create or migrate the database if need be; raise what is wrong with the path or the file."""
+
+    def fetch(self, key: bytes) -> Row | None:
+        """Return the row of a key, as one read outside any transaction."""
+
+    def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
+        """Return the row of a key with its value's pieces, both from one moment."""
+
+    def save(self, new: NewEntry, rank: Priorities, uses: list[Use], finish: Callable[[Execute], T]) -> T:
+        """Write an entry and count uses in one transaction; `finish` runs in it, before the commit."""
+
+    def touch(self, uses: list[Use], rank: Priorities) -> None:
+        """Count buffered hits and misses."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Return a SQLAlchemy connection in a read transaction."""
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Return a SQLAlchemy connection in a write transaction, committed at the end of the block."""
+
+    def query(self, text: str, params: Any, time_limit: float) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run a user's SQL where it can only read; return the columns' names and the rows."""
+
+    def revision(self) -> str:
+        """Return the schema's revision."""
+
+    def size_on_disk(self) -> int:
+        """Return the bytes that the database takes."""
+
+    def vacuum(self) -> int:
+        """Give free pages back; return how many bytes the database has shrunk by."""
+
+    def close(self) -> None:
+        """Let go of everything that is open."""
+
+
+def entry_id(key: bytes) -> int:
+    """Return the row number of a key: its first 63 bits."""
+    return int.from_bytes(key[:8], "big") >> 1
+
+
+def binding_of(key: bytes, codec: str, created: float, expires: float | None) -> bytes:
+    """Return what ties a payload to its row, for the checksum."""
+    return key + TIMES.pack(created, math.inf if expires is None else expires) + codec.encode()

@@ -1,0 +1,270 @@
+"""The SQLite backend: one connection for each thread, and the statements of a hit, a save and a count."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from memostore.backends import sqlite_sql as sql
+from memostore.backends.connections import Connections
+from memostore.backends.protocol import NewEntry, Priorities, Row, Use, entry_id
+from memostore.backends.sqlite_open import check_path, connect, prepare, revision_of, translated
+from memostore.backends.sqlite_sandbox import run_sandboxed
+from memostore.errors import ReadOnlyStore, StoreClosed, StoreUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+__all__ = ["SQLiteBackend"]
+
+T = TypeVar("T")
+
+RETRY_AFTER = 1.0  # seconds after a failed opening before the next try
+
+
+class SQLiteBackend:
+    """Entries in an SQLite file, or with `path=None` in this process's memory."""
+
+    def __init__(self, path: Path | None, *, timeout: float, read_only: bool, memory_name: str = "") -> None:
+        self.path = path.absolute() if path is not None else None
+        self.read_only = read_only
+        self.timeout = timeout
+        # memdb is SQLite's own shared memory database: unlike a shared cache, its locks honour the busy timeout.
+        self.url = f"sqlite:///{self.path}" if self.path is not None else "sqlite://"
+        self._target = self.path.as_uri() if self.path is not None else f"file:/{memory_name}?vfs=memdb"
+        self._retry_at = 0.0
+        self._ready = False
+        self._closed = False
+        self._engine: Engine | None = None
+        self._ids: dict[tuple[str, str], int] = {}
+        self._connections = Connections(self._connect)
+
+    def open(self) -> None:
+        """Create or migrate the database if need be; raise what is wrong with the path or the file."""
+        if self.path is not None:
+            check_path(self.path, self.read_only)
+        self._prepare()
+
+    def fetch(self, key: bytes) -> Row | None:
+        """Return the row of a key, as one read outside any transaction."""
+        try:
+            found = self._connections.get().execute(sql.FETCH, (entry_id(key), key)).fetchone()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"reading failed: {error}") from error
+        return found and Row._make(found)
+
+    def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
+        """Return the row of a key with its value's pieces, both from one moment."""
+        connection = self._connections.get()
+        with translated("reading"), _reading(connection):
+            row = connection.execute(sql.FETCH, (entry_id(key), key)).fetchone()
+            if row is None:
+                return None
+            numbers = [number for (number,) in connection.execute(sql.CHUNKS, (entry_id(key),))]
+            return Row._make(row), iter([_blob(connection, number) for number in numbers])
+
+    def save(self, new: NewEntry, rank: Priorities, uses: list[Use], finish: Callable[[Any], T]) -> T:
+        """Write an entry and count uses in one transaction; `finish` runs in it, before the commit."""
+        with self._transaction("saving") as connection:
+            self._count(connection, uses, rank)
+            self._insert(connection, new, rank)
+
+            def execute(text: str, params: Mapping[str, Any]) -> list[Any]:
+                return connection.execute(text, params).fetchall()
+
+            return finish(execute)
+
+    def touch(self, uses: list[Use], rank: Priorities) -> None:
+        """Count buffered hits and misses."""
+        with self._transaction("counting hits") as connection:
+            self._count(connection, uses, rank)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a SQLAlchemy connection in a read transaction."""
+        with translated("reading"), self._sqlalchemy().connect() as connection, _sqlalchemy_errors("reading"):
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Yield a SQLAlchemy connection in a write transaction, committed at the end of the block."""
+        self._refuse_read_only()
+        with translated("writing"), self._sqlalchemy().connect() as connection, _sqlalchemy_errors("writing"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+    def query(self, text: str, params: Any, time_limit: float) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run a user's SQL on a connection of its own that can only read."""
+        self._ensure_ready()
+        with translated("reading"):
+            separator = "&" if "?" in self._target else "?"
+            return run_sandboxed(f"{self._target}{separator}mode=ro", text, params, time_limit, self.timeout)
+
+    def revision(self) -> str:
+        """Return the schema's revision."""
+        with translated("reading"):
+            return revision_of(self._connections.get())
+
+    def size_on_disk(self) -> int:
+        """Return the bytes of the file with its WAL; of a database in memory, those of its pages."""
+        if self.path is None:
+            with translated("reading"):
+                ((pages, size),) = self._connections.get().execute(sql.PAGES).fetchall()
+                return int(pages * size)
+        beside = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(path.stat().st_size for path in beside if path.exists())
+
+    def vacuum(self) -> int:
+        """Give free pages back; return how many bytes the database has shrunk by."""
+        self._refuse_read_only()
+        connection = self._connections.get()
+        with translated("vacuum"):
+            before = self._checkpointed_size(connection)
+            connection.executescript("PRAGMA incremental_vacuum")  # execute() would stop after one page
+            return max(0, before - self._checkpointed_size(connection))
+
+    def close(self) -> None:
+        """Close every connection of this process."""
+        self._closed = True
+        self._connections.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        self._ensure_ready()
+        with translated("opening"):
+            return connect(self._target, self.timeout, self.read_only)
+
+    def _ensure_ready(self) -> None:
+        if self._closed:
+            raise StoreClosed(f"the store {self.url} has been closed: open it again")
+        if not self._ready:
+            if time.monotonic() < self._retry_at:
+                raise StoreUnavailable(f"the store {self.url} could not be opened a moment ago")
+            self._prepare()
+
+    def _prepare(self) -> None:
+        self._retry_at = time.monotonic() + RETRY_AFTER
+        with translated("opening"):
+            if self.path is None:
+                self._connections.keep(connect(self._target, self.timeout, read_only=False))
+            prepare(self.path, self._target, self.timeout, self.read_only)
+        self._ready = True
+
+    def _sqlalchemy(self) -> Engine:
+        """Return the engine for queries, made at the first one: importing SQLAlchemy costs 140 ms."""
+        if self._engine is None:
+            from sqlalchemy import create_engine
+            from sqlalchemy.pool import NullPool
+
+            self._engine = create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
+        return self._engine
+
+    @contextmanager
+    def _transaction(self, operation: str) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock from the start: a read that turns into a write gets BUSY at once, with no waiting."""
+        self._refuse_read_only()
+        connection = self._connections.get()
+        with translated(operation):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                self._ids.clear()  # ids taken in this transaction are gone with it
+                raise
+
+    def _refuse_read_only(self) -> None:
+        if self.read_only:
+            raise ReadOnlyStore(f"the store {self.url} was opened with read_only=True")
+
+    def _insert(self, connection: sqlite3.Connection, new: NewEntry, rank: Priorities) -> None:
+        """Insert the entry, with the rows that it refers to; ids that are known no longer hold are looked up again."""
+        try:
+            self._insert_entry(connection, new, rank)
+        except sqlite3.IntegrityError:
+            self._ids.clear()
+            connection.execute(sql.DELETE_ENTRY, (entry_id(new.key),))
+            self._insert_entry(connection, new, rank)
+
+    def _insert_entry(self, connection: sqlite3.Connection, new: NewEntry, rank: Priorities) -> None:
+        payload, number, code = new.payload, entry_id(new.key), new.code
+        inline = payload.inline
+        function_id = self._function_id(connection, code.module, code.qualname)
+        code_id = self._code_id(connection, function_id, new)
+        connection.execute(
+            sql.INSERT_ENTRY.format(priority=rank.on_save),
+            {
+                "id": number, "key": new.key, "function_id": function_id, "code_id": code_id, "created": new.created,
+                "expires": new.expires, "size": payload.size, "compute_seconds": new.compute_seconds,
+                "codec": payload.codec, "checksum": new.checksum, "arguments": new.arguments, "value": inline,
+            },
+        )  # fmt: skip
+        if inline is None:
+            connection.executemany(sql.INSERT_CHUNK, ((number, place, p) for place, p in enumerate(payload.pieces)))
+        if new.tags:
+            connection.executemany(sql.INSERT_TAG, ((number, tag) for tag in new.tags))
+
+    def _function_id(self, connection: sqlite3.Connection, module: str, qualname: str) -> int:
+        known = self._ids.get((module, qualname))
+        if known is None:
+            connection.execute(sql.INSERT_FUNCTION, (module, qualname))
+            (known,) = connection.execute(sql.FUNCTION_ID, (module, qualname)).fetchone()
+            self._ids[module, qualname] = known
+        return known
+
+    def _code_id(self, connection: sqlite3.Connection, function_id: int, new: NewEntry) -> int:
+        code = new.code
+        known = self._ids.get((str(function_id), code.fingerprint.hex()))
+        if known is None:
+            row = (function_id, code.fingerprint, code.source, code.manifest, new.created)
+            connection.execute(sql.INSERT_CODE, row)
+            (known,) = connection.execute(sql.CODE_ID, row[:2]).fetchone()
+            self._ids[str(function_id), code.fingerprint.hex()] = known
+        return known
+
+    def _count(self, connection: sqlite3.Connection, uses: list[Use], rank: Priorities) -> None:
+        hits, days = sql.summed(uses)
+        connection.executemany(
+            sql.TOUCH.format(priority=rank.on_hit),
+            ({"id": entry_id(key), "key": key, "hits": n, "last": last} for key, (n, last) in hits.items()),
+        )
+        for (module, qualname, day), counts in days.items():
+            connection.execute(sql.COUNT_DAY, (self._function_id(connection, module, qualname), day, *counts))
+
+    @staticmethod
+    def _checkpointed_size(connection: sqlite3.Connection) -> int:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        ((pages, size),) = connection.execute(sql.PAGES).fetchall()
+        return int(pages * size)
+
+
+@contextmanager
+def _reading(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
+@contextmanager
+def _sqlalchemy_errors(operation: str) -> Iterator[None]:
+    """Translate what SQLAlchemy wraps around a driver's error; its errors about the user's expression pass."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreUnavailable(f"{operation} failed: {error.orig}") from error
+
+
+def _blob(connection: sqlite3.Connection, number: int) -> bytes:
+    with connection.blobopen("chunk", "data", number, readonly=True) as blob:
+        return blob.read()

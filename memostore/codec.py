@@ -1,0 +1,256 @@
+"""A value to bytes and back: pickle protocol 5, cloudpickle where pickle can't, zstd where it pays, and a checksum.
+
+A value without large buffers is its pickle and nothing else: anybody can read it with `pickle.loads`. A value with
+large buffers (NumPy arrays, Arrow tables, ...) is a stream: the number of parts, their lengths, the pickle, the
+buffers. The buffers stay where they are until the database copies them. Streams are cut into pieces of at most
+PIECE bytes; with zstd each piece is compressed by itself, so that neither side ever holds more than one twice.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from xxhash import xxh3_64, xxh3_64_digest, xxh3_64_intdigest
+
+from memostore.errors import CorruptEntry, Unloadable, Unstorable
+
+__all__ = ["INLINE_LIMIT", "PIECE", "Payload", "checksum", "decode", "decode_pieces", "encode", "verify_pieces"]
+
+INLINE_LIMIT = 64 << 10  # bytes; up to here a value lies in its entry's own row
+PIECE = 4 << 20  # bytes; measured: larger ones are no faster, and cost memory
+OUT_OF_BAND_FROM = 64 << 10  # bytes; smaller buffers are cheaper inside the pickle
+COMPRESS_FROM = 1 << 10  # bytes; below, a zstd frame saves less than a page
+SAMPLE = 64 << 10  # bytes looked at to judge whether compression pays
+WORTH = 0.75  # compressed / plain: above this, the time is not paid back
+ZSTD_LEVEL = 1
+
+Buffer = bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """An encoded value: how, its pieces, and their total size in bytes as stored."""
+
+    codec: str
+    pieces: list[Buffer]
+    size: int
+
+    @property
+    def inline(self) -> bytes | None:
+        """The whole value, where it is small enough to lie in the entry's row."""
+        if len(self.pieces) == 1 and self.size <= INLINE_LIMIT and "buffers" not in self.codec:
+            return bytes(self.pieces[0])
+        return None
+
+
+def encode(value: Any, compress: str = "auto") -> Payload:
+    """Return a value's payload; raise Unstorable, saying why, for what neither pickle nor cloudpickle takes."""
+    codec, parts = _pickled(value)
+    if len(parts) > 1:
+        codec += "+buffers"
+        parts.insert(0, _header(parts))
+    if compress == "auto" and _worth_compressing(parts):
+        pieces: list[Buffer] = [_zstd().compress(piece, ZSTD_LEVEL) for piece in _pieces(parts)]
+        codec += "+zstd"
+    else:
+        pieces = list(_pieces(parts))
+    return Payload(codec, pieces, sum(_length(piece) for piece in pieces))
+
+
+def checksum(binding: bytes, pieces: Iterable[Buffer]) -> bytes:
+    """Return the eight bytes that a payload is checked by.
+
+    `binding` is what the payload belongs to (its key, codec, times): a payload that turns up in another row, or
+    under another expiry, does not pass.
+    """
+    hasher = xxh3_64(seed=xxh3_64_intdigest(binding))
+    for piece in pieces:
+        hasher.update(piece)
+    return hasher.digest()
+
+
+def decode(codec: str, payload: bytes, binding: bytes, expected: bytes) -> Any:
+    """Return the value of a payload that lies in one piece; raise CorruptEntry or Unloadable."""
+    if xxh3_64_digest(payload, xxh3_64_intdigest(binding)) != expected:
+        raise CorruptEntry("the stored bytes do not match their checksum")
+    if codec != "pickle":
+        return _load(codec, [payload])
+    try:
+        return pickle.loads(payload)
+    except Exception as error:
+        raise _unloadable(error) from error
+
+
+def decode_pieces(codec: str, pieces: Iterable[bytes], binding: bytes, expected: bytes) -> Any:
+    """Return the value of a payload in many pieces, which are hashed as they pass and unpickled only if all is well."""
+    hasher = xxh3_64(seed=xxh3_64_intdigest(binding))
+    stream = _Stream(_hashed(pieces, hasher), compressed=codec.endswith("+zstd"))
+    parts = stream.read_parts() if "+buffers" in codec else [stream.read_all()]
+    stream.drain()
+    if hasher.digest() != expected:
+        raise CorruptEntry("the stored bytes do not match their checksum")
+    return _loads(parts)
+
+
+def verify_pieces(pieces: Iterable[bytes], binding: bytes, expected: bytes) -> bool:
+    """Say whether a payload's pieces match their checksum, without loading anything."""
+    return checksum(binding, pieces) == expected
+
+
+def _pickled(value: Any) -> tuple[str, list[Buffer]]:
+    """Return the codec's name, and the pickle followed by the buffers that were left out of it."""
+    try:
+        return "pickle", _dump(pickle.Pickler, value)
+    except Exception as first:  # noqa: BLE001 # classes raise anything from __reduce__; cloudpickle is asked before we give up
+        try:
+            import cloudpickle  # type: ignore[import-untyped] # slow: 20 ms, and few values need it
+
+            return "cloudpickle", _dump(cloudpickle.Pickler, value)
+        except Exception as second:
+            raise Unstorable(f"neither pickle ({first}) nor cloudpickle ({second}) can store it") from second
+
+
+def _dump(pickler: Any, value: Any) -> list[Buffer]:
+    buffers: list[Buffer] = []
+
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:  # not contiguous: pickle copies it
+            return True
+        if raw.nbytes < OUT_OF_BAND_FROM:
+            return True
+        buffers.append(raw)
+        return False
+
+    stream = io.BytesIO()
+    pickler(stream, protocol=5, buffer_callback=keep).dump(value)
+    return [stream.getbuffer(), *buffers]
+
+
+def _header(parts: list[Buffer]) -> bytes:
+    return struct.pack(f"<I{len(parts)}Q", len(parts), *(_length(part) for part in parts))
+
+
+def _length(part: Buffer) -> int:
+    return part.nbytes if isinstance(part, memoryview) else len(part)
+
+
+def _pieces(parts: Iterable[Buffer]) -> Iterator[Buffer]:
+    """Cut parts into pieces of at most PIECE bytes, without copying."""
+    for part in parts:
+        view = memoryview(part)
+        for start in range(0, max(view.nbytes, 1), PIECE):
+            yield view[start : start + PIECE]
+
+
+def _worth_compressing(parts: list[Buffer]) -> bool:
+    """Judge by a sample from the middle of the largest part."""
+    largest = memoryview(max(parts, key=_length))
+    if largest.nbytes < COMPRESS_FROM:
+        return False
+    start = max(0, (largest.nbytes - SAMPLE) // 2)
+    sample = largest[start : start + SAMPLE]
+    return len(_zstd().compress(sample, ZSTD_LEVEL)) <= WORTH * sample.nbytes
+
+
+def _load(codec: str, pieces: Iterable[bytes]) -> Any:
+    stream = _Stream(iter(pieces), compressed=codec.endswith("+zstd"))
+    return _loads([stream.read_all()])
+
+
+def _loads(parts: list[bytearray]) -> Any:
+    try:
+        return pickle.loads(parts[0], buffers=parts[1:])
+    except Exception as error:
+        raise _unloadable(error) from error
+
+
+def _unloadable(error: Exception) -> Unloadable:
+    return Unloadable(f"the stored value can't be loaded: {type(error).__name__}: {error}")
+
+
+def _hashed(pieces: Iterable[bytes], hasher: Any) -> Iterator[bytes]:
+    for piece in pieces:
+        hasher.update(piece)
+        yield piece
+
+
+class _Stream:
+    """Reads exact numbers of bytes from a row of pieces into memory of their own."""
+
+    def __init__(self, pieces: Iterator[bytes], compressed: bool) -> None:
+        self.pieces = (_expanded(piece) for piece in pieces) if compressed else pieces
+        self.rest = memoryview(b"")
+
+    def read(self, length: int) -> bytearray:
+        if length > sys.maxsize or length < 0:
+            raise CorruptEntry("a length in the stored bytes is impossible")
+        target = bytearray()
+        while len(target) < length:
+            if not self.rest:
+                self.rest = memoryview(self._next())
+            taken = self.rest[: length - len(target)]
+            target += taken
+            self.rest = self.rest[len(taken) :]
+        return target
+
+    def read_parts(self) -> list[bytearray]:
+        (count,) = struct.unpack("<I", self.read(4))
+        lengths = struct.unpack(f"<{count}Q", self.read(8 * count))
+        return [self.read(length) for length in lengths]
+
+    def read_all(self) -> bytearray:
+        target = bytearray(self.rest)
+        for piece in self.pieces:
+            target += piece
+        return target
+
+    def drain(self) -> None:
+        for _ in self.pieces:
+            pass
+
+    def _next(self) -> bytes:
+        for piece in self.pieces:
+            if piece:
+                return piece
+        raise CorruptEntry("the stored bytes end too early")
+
+
+def _expanded(piece: bytes) -> bytes:
+    """Expand one piece; one that claims to be larger than we ever write is not expanded at all."""
+    try:
+        possible = _zstd_size(piece) <= PIECE
+        expanded: bytes = _zstd().decompress(piece) if possible else b""
+    except Exception as error:
+        raise CorruptEntry(f"a compressed piece can't be expanded: {error}") from error
+    if not possible:
+        raise CorruptEntry("a compressed piece claims an impossible size")
+    return expanded
+
+
+if sys.version_info >= (3, 14):
+
+    def _zstd() -> Any:
+        from compression import zstd  # slow to load, and small values need none
+
+        return zstd
+
+    def _zstd_size(piece: bytes) -> int:
+        return _zstd().get_frame_info(piece).decompressed_size or 0
+
+else:
+
+    def _zstd() -> Any:
+        import zstandard  # slow to load, and small values need none
+
+        return zstandard
+
+    def _zstd_size(piece: bytes) -> int:
+        return _zstd().get_frame_parameters(piece).content_size  # type: ignore[no-any-return]

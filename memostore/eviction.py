@@ -1,0 +1,140 @@
+"""Which entries give way when a store is full: policies as data, and making room in the saving transaction.
+
+An entry's priority is a number that its policy sets when it is saved and when it is hit; the lowest goes first. No
+policy reads the clock: a clock that jumps, or stands still, changes no order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from memostore.backends.protocol import Execute, Priorities
+from memostore.config import ENTRY_OVERHEAD, choice
+from memostore.events import Evicted
+
+__all__ = ["POLICIES", "Limits", "evict_to", "make_room", "policy", "rank_anew"]
+
+HIGHEST = "(SELECT coalesce(max(priority), 0) FROM entry)"
+LOWEST = "(SELECT coalesce(min(priority), 0) FROM entry)"
+
+# "lru": a counter of uses instead of a time; "fifo": the same, hits do not count.
+# "lfu" and "cost" age as GreedyDual does: a new entry starts from the lowest priority that is left, so that what was
+# popular long ago falls behind. "cost" is GreedyDual-Size-Frequency (Cherkasova, HP Labs 1998): seconds to compute
+# again for each byte kept, times uses.
+POLICIES: Final = {
+    rank.name: rank
+    for rank in (
+        Priorities("lru", on_save=f"{HIGHEST} + 1", on_hit=f"{HIGHEST} + 1"),
+        Priorities("fifo", on_save=f"{HIGHEST} + 1"),
+        Priorities("lfu", on_save=f"{LOWEST} + 1", on_hit="priority + :hits"),
+        Priorities(
+            "cost",
+            on_save=f"{LOWEST} + :compute_seconds / (:size + 1)",
+            on_hit="priority + :hits * compute_seconds / (size + 1)",
+        ),
+    )
+}
+
+# What a policy's priorities would be for entries that another policy has ranked, as far as their columns tell.
+FROM_COLUMNS: Final = {
+    "lru": "coalesce(last_hit, created)",
+    "fifo": "created",
+    "lfu": "hit_count + 1",
+    "cost": "(hit_count + 1) * compute_seconds / (size + 1)",
+}
+
+TOTALS = "SELECT coalesce(sum(entries), 0), coalesce(sum(bytes), 0) FROM function"
+
+DELETE_EXPIRED = "DELETE FROM entry WHERE expires <= :now"
+
+LOWEST_FIRST = """
+SELECT entry.id, entry.key, function.module, function.qualname, entry.created, entry.size
+FROM (SELECT id FROM entry WHERE id != :keep ORDER BY priority, created LIMIT :batch) AS lowest
+JOIN entry ON entry.id = lowest.id JOIN function ON function.id = entry.function_id
+ORDER BY entry.priority, entry.created
+"""
+
+DELETE_ENTRY = "DELETE FROM entry WHERE id = :id"
+
+GET_POLICY = "SELECT value FROM setting WHERE name = 'eviction'"
+SET_POLICY = """
+INSERT INTO setting (name, value) VALUES ('eviction', :policy) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+
+NOTHING = -1  # no entry's id
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a store may hold. An entry counts its size and ENTRY_OVERHEAD bytes for what is kept beside it."""
+
+    max_size: int | None = None
+    max_entries: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.max_size is not None or self.max_entries is not None
+
+    def exceeded(self, entries: int, size: int) -> bool:
+        """Say whether a store of so many entries and bytes has to make room."""
+        too_many = self.max_entries is not None and entries > self.max_entries
+        return too_many or (self.max_size is not None and occupied(entries, size) > self.max_size)
+
+    def admits(self, size: int) -> bool:
+        """Say whether an entry of this size may be stored at all."""
+        return self.max_size is None or occupied(1, size) <= self.max_size
+
+
+def occupied(entries: int, size: int) -> int:
+    """Return the bytes that entries take with what is kept beside their values."""
+    return size + ENTRY_OVERHEAD * entries
+
+
+def policy(name: Any) -> Priorities:
+    """Return a policy by its name; raise InvalidArgument that lists them for any other."""
+    return POLICIES[choice(name, tuple(POLICIES), "eviction")]
+
+
+def make_room(execute: Execute, limits: Limits, rank: Priorities, keep: int, now: float) -> list[Evicted]:
+    """Remove entries until the limits hold, in the caller's transaction: expired ones first, then by priority.
+
+    `keep` is the id of the entry being saved, which is never evicted for itself.
+    """
+    if not limits or not _over(execute, limits):
+        return []
+    execute(DELETE_EXPIRED, {"now": now})
+    rank_anew(execute, rank)
+    return evict_to(execute, limits, rank, keep, now)
+
+
+def evict_to(execute: Execute, limits: Limits, rank: Priorities, keep: int, now: float) -> list[Evicted]:
+    """Remove the entries of lowest priority until the limits hold; return what was evicted."""
+    evicted: list[Evicted] = []
+    ((entries, size),) = execute(TOTALS, {})
+    while limits.exceeded(entries, size):
+        batch = execute(LOWEST_FIRST, {"keep": keep, "batch": BATCH})
+        if not batch:
+            break
+        for number, key, module, qualname, created, bytes_ in batch:
+            if not limits.exceeded(entries, size):
+                break
+            execute(DELETE_ENTRY, {"id": number})
+            entries, size = entries - 1, size - bytes_
+            evicted.append(Evicted(key.hex(), f"{module}.{qualname}", now - created, bytes_, rank.name))
+    return evicted
+
+
+def rank_anew(execute: Execute, rank: Priorities) -> None:
+    """Give every entry a priority of this policy, where another one ranked the store before."""
+    rows = execute(GET_POLICY, {})
+    if rows and rows[0][0] == rank.name:
+        return
+    if rows:
+        execute(f"UPDATE entry SET priority = {FROM_COLUMNS[rank.name]}", {})
+    execute(SET_POLICY, {"policy": rank.name})
+
+
+def _over(execute: Execute, limits: Limits) -> bool:
+    ((entries, size),) = execute(TOTALS, {})
+    return limits.exceeded(entries, size)

@@ -1,0 +1,187 @@
+"""Any value to canonical bytes: equal values give equal bytes, in every process, whatever the object's history.
+
+Each node of a value becomes a tag and a framed payload. A node whose bytes grow past INLINE is replaced by its digest,
+so that shared substructure costs no more than once and nothing grows with depth. The walk keeps a stack of its own:
+nesting is bounded by memory, not by Python's recursion limit.
+
+How one type is encoded is a rule: a function that takes the value and returns bytes (a leaf), or a generator that
+yields `(step, child)`, receives the child's bytes, and returns the node's. `step` says how the child is reached, for
+messages: a format and its subject, `("[{!r}]", key)`.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+from memostore.digest import digest, frame
+from memostore.errors import UnkeyableArgument
+
+__all__ = [
+    "SCALARS",
+    "Encoder",
+    "Rule",
+    "Step",
+    "Unkeyable",
+    "Walk",
+    "encode_pairs",
+    "encode_sequence",
+    "encode_tagged",
+    "encode_unordered",
+    "scalar",
+]
+
+Step = tuple[str, Any]
+Walk = Generator[tuple[Step, Any], bytes, bytes]
+Rule = Callable[[Any], "bytes | Walk"]
+
+# Exact types only: a subclass may mean something else. `marshal` version 2 writes these deterministically in C and
+# tells 1, 1.0, True and -0.0 apart. bytes are not here, so that large ones are hashed in place.
+SCALARS: frozenset[type] = frozenset({int, float, complex, str, bool, type(None), type(...)})
+
+INLINE = 64  # bytes; a digest with its tag takes 33
+
+
+def scalar(value: Any) -> bytes:
+    """Encode one exact scalar, or a tuple or list of exact scalars."""
+    return marshal.dumps(value, 2)
+
+
+def compact(encoded: bytes) -> bytes:
+    """Replace a long encoding by its digest."""
+    return encoded if len(encoded) <= INLINE else b"#" + digest(encoded)
+
+
+class Unkeyable(Exception):
+    """Raised by rules: what the value is, without knowledge of where it stands."""
+
+
+class Frame:
+    """A node whose children are being encoded."""
+
+    __slots__ = ("before", "identity", "reaches", "step", "value", "walk")
+
+    def __init__(self, walk: Walk, value: Any, depth: int, before: int) -> None:
+        self.walk = walk
+        self.value = value  # kept alive: the memo goes by id
+        self.identity = id(value)
+        self.reaches = depth  # the outermost node on the stack that this one refers back to
+        self.before = before  # how many open nodes there were when this one began
+        self.step: Step = ("", None)
+
+
+class Encoder:
+    """One encoding. Holds the memo of nodes seen, so it is made anew for every call."""
+
+    def __init__(self, rule_for: Callable[[type], Rule]) -> None:
+        self.rule_for = rule_for
+        self.stack: list[Frame] = []
+        self.depths: dict[int, int] = {}
+        self.memo: dict[int, bytes] = {}
+        # Finished nodes that refer to an unfinished one: their number, and the outermost depth they refer to.
+        self.open: dict[int, tuple[int, int]] = {}
+        self.kept: list[Any] = []
+
+    def encode(self, value: Any) -> bytes:
+        """Return the canonical bytes of a value; raise UnkeyableArgument with the path of what has none."""
+        stack = self.stack
+        try:
+            outcome = self._begin(value)
+            while stack:
+                try:
+                    stack[-1].step, child = stack[-1].walk.send(outcome)  # type: ignore[arg-type]
+                except StopIteration as done:
+                    outcome = self._finish(stack.pop(), done.value)
+                else:
+                    outcome = self._begin(child)
+        except Unkeyable as problem:
+            raise UnkeyableArgument(f"{self._path()}: {problem}") from problem.__cause__
+        assert outcome is not None  # noqa: S101 # the loop ends on a finished node
+        return outcome
+
+    def _begin(self, value: Any) -> bytes | None:
+        """Return the bytes of a leaf or of a node met before; push any other node and return None."""
+        kind = type(value)
+        if kind in SCALARS:
+            return compact(b"m" + scalar(value))
+        identity = id(value)
+        if identity in self.memo:
+            return self.memo[identity]
+        if identity in self.depths:
+            return self._refer_up(self.depths[identity])
+        if identity in self.open:
+            return self._refer_aside(*self.open[identity])
+        node = self.rule_for(kind)(value)
+        if isinstance(node, bytes):
+            return compact(node)
+        self.depths[identity] = len(self.stack)
+        self.stack.append(Frame(node, value, len(self.stack), len(self.open)))
+        return None
+
+    def _refer_up(self, depth: int) -> bytes:
+        """Encode a reference to an unfinished node, counted upwards from here: a copy gives the same number."""
+        self.stack[-1].reaches = min(self.stack[-1].reaches, depth)
+        return b"^" + scalar(len(self.stack) - depth)
+
+    def _refer_aside(self, number: int, reaches: int) -> bytes:
+        """Encode a reference to a finished node of the same cycle, counted backwards."""
+        self.stack[-1].reaches = min(self.stack[-1].reaches, reaches)
+        return b"@" + scalar(len(self.open) - number)
+
+    def _finish(self, node: Frame, encoded: bytes) -> bytes:
+        """Return a node's bytes; remember them unless they depend on where in a cycle the walk came in."""
+        result = compact(encoded)
+        del self.depths[node.identity]
+        self.kept.append(node.value)
+        if node.reaches < len(self.stack):
+            self.stack[-1].reaches = min(self.stack[-1].reaches, node.reaches)
+            self.open[node.identity] = (len(self.open), node.reaches)
+        else:
+            self.memo[node.identity] = result
+            while len(self.open) > node.before:
+                self.open.popitem()
+        return result
+
+    def _path(self) -> str:
+        return "".join(format_.format(subject) for format_, subject in (frame.step for frame in self.stack))
+
+
+def encode_sequence(tag: bytes, items: Iterable[Any]) -> Walk:
+    """Encode items in their order."""
+    parts = []
+    for index, item in enumerate(items):
+        parts.append(frame(tag, (yield ("[{!r}]", index), item)))
+    return tag + scalar(len(parts)) + b"".join(parts)
+
+
+def encode_unordered(tag: bytes, items: Iterable[Any]) -> Walk:
+    """Encode items whose order does not count."""
+    parts = []
+    for item in items:
+        parts.append((yield ("{}", "{...}"), item))
+    return tag + scalar(len(parts)) + b"".join(frame(tag, part) for part in sorted(parts))
+
+
+def encode_pairs(tag: bytes, pairs: Iterable[tuple[Any, Any]], ordered: bool = False) -> Walk:
+    """Encode keys and values."""
+    parts = []
+    for key, value in pairs:
+        encoded_key = yield (" key {!r}", _shown(key)), key
+        parts.append(frame(b"k", encoded_key) + frame(b"v", (yield ("[{!r}]", _shown(key)), value)))
+    if not ordered:
+        parts.sort()
+    return tag + scalar(len(parts)) + b"".join(parts)
+
+
+def encode_tagged(tag: bytes, name: str, *children: tuple[Step, Any]) -> Walk:
+    """Encode a node of a named type with its children."""
+    parts = [frame(b"n", name.encode())]
+    for step, child in children:
+        parts.append(frame(tag, (yield step, child)))
+    return tag + b"".join(parts)
+
+
+def _shown(key: Any) -> Any:
+    """Return a dict's key as messages may show it: a scalar as it is, of anything else only the type."""
+    return key if type(key) in SCALARS else type(key)

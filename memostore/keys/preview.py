@@ -1,0 +1,74 @@
+"""The arguments of a call as JSON that people read and filter by. Bounded, and never runs a `repr` of the user's."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["TEXT_LIMIT", "preview", "preview_json"]
+
+TEXT_LIMIT = 200  # characters of one text
+ITEM_LIMIT = 20  # items of one container
+DEPTH_LIMIT = 4  # containers within containers
+
+
+def preview_json(names: Iterable[str], values: Iterable[Any]) -> str:
+    """Return one call's arguments as a JSON object.
+
+    >>> preview_json(["x", "path"], [1.5, b"abc"])
+    '{"x": 1.5, "path": "<bytes, 3 bytes>"}'
+    """
+    return json.dumps({name: preview(value) for name, value in zip(names, values, strict=False)}, ensure_ascii=False)
+
+
+def preview(value: Any, depth: int = 0) -> Any:
+    """Return a small JSON value that stands for any value: itself where JSON has it, else what it is."""
+    if value is None or type(value) in (bool, int):
+        return value if not isinstance(value, int) or abs(value) < 1 << 63 else _shortened(hex(value))
+    if type(value) is float:
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__qualname__}.{value.name}"
+    if type(value) is str:
+        return _shortened(value.encode("utf-8", "backslashreplace").decode())
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, os.PathLike) and type(value).__module__.startswith("pathlib"):
+        return str(value)
+    return _container(value, depth) if depth < DEPTH_LIMIT else _summary(value)
+
+
+def _container(value: Any, depth: int) -> Any:
+    if type(value) is dict and len(value) <= ITEM_LIMIT and all(type(key) is str for key in value):
+        return {_shortened(key): preview(item, depth + 1) for key, item in value.items()}
+    if type(value) in (list, tuple) and len(value) <= ITEM_LIMIT:
+        return [preview(item, depth + 1) for item in value]
+    return _summary(value)
+
+
+def _summary(value: Any) -> str:
+    name = type(value).__qualname__
+    if isinstance(value, type) or callable(value):
+        return f"<{getattr(value, '__qualname__', name)}>"
+    if isinstance(value, (bytes, bytearray)):
+        return f"<{name}, {len(value)} bytes>"
+    if isinstance(value, (list, tuple, set, frozenset, Mapping)):
+        return f"<{name}, {len(value)} items>"
+    return f"<{name}{_shape(value)}>"
+
+
+def _shape(value: Any) -> str:
+    """Describe an array or frame by the attributes that they all share."""
+    if type(value).__module__.partition(".")[0] not in ("numpy", "pandas", "polars", "torch", "pyarrow", "scipy"):
+        return ""
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    return f" {dtype}" * (dtype is not None) + f" {'x'.join(map(str, shape or ()))}" * bool(shape)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]}… ({len(text)} characters)"

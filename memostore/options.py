@@ -1,0 +1,64 @@
+"""The options of `memoize`, checked when a function is decorated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from memostore import config
+from memostore.errors import InvalidArgument
+
+__all__ = ["Options", "checked_options"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of one memoized function, checked."""
+
+    ttl: float | None = None
+    ignore: tuple[str, ...] = ()
+    key: Callable[..., Any] | None = None
+    typed: bool = True
+    version: str = ""
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    cache_if: Callable[[Any], bool] | None = None
+
+    @classmethod
+    def checked(
+        cls, *, ttl: Any = None, ignore: Any = (), key: Any = None, typed: Any = True, version: Any = None,
+        name: Any = None, tags: Any = (), cache_if: Any = None,
+    ) -> Options:  # fmt: skip
+        """Return the options; raise InvalidArgument that names the one that can't be used."""
+        for argument, function in (("key", key), ("cache_if", cache_if)):
+            if function is not None and not callable(function):
+                raise InvalidArgument(f"{argument}={function!r} must be a function, or None")
+        if not isinstance(typed, bool):
+            raise InvalidArgument(f"typed={typed!r} must be True or False")
+        if version is not None and (isinstance(version, bool) or not isinstance(version, (str, int))):
+            raise InvalidArgument(f"version={version!r} must be text or a whole number, or None")
+        if name is not None and (not isinstance(name, str) or not name.strip(".") or "*" in name):
+            raise InvalidArgument(f"name={name!r} must be text such as 'features' or 'project.features', or None")
+        return cls(
+            config.optional_duration(ttl, "ttl"), _texts(ignore, "ignore"), key, typed,
+            "" if version is None else repr(version), name, _texts(tags, "tags"), cache_if,
+        )  # fmt: skip
+
+
+def _texts(value: Any, argument: str) -> tuple[str, ...]:
+    texts = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (None,)
+    if not all(isinstance(text, str) and text and text.isprintable() for text in texts):
+        raise InvalidArgument(f"{argument}={value!r} must be a list or tuple of texts, such as ['verbose']")
+    return tuple(dict.fromkeys(str(text) for text in texts))
+
+
+def checked_options(options: dict[str, Any]) -> Options:
+    """Return the options; raise InvalidArgument that lists them all where one is unknown."""
+    known = Options.__dataclass_fields__
+    unknown = options.keys() - known.keys()
+    if unknown:
+        raise InvalidArgument(
+            f"memoize() has no option {', '.join(map(repr, sorted(unknown)))}: its options are {', '.join(known)}"
+        )
+    return Options.checked(**options)

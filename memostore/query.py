@@ -1,0 +1,233 @@
+"""Questions about what is stored, and removal by the same filters: SQLAlchemy Core, the same for every backend.
+
+Importing this module imports SQLAlchemy; the store does so when the first question is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, true
+from sqlalchemy.exc import ArgumentError
+
+from memostore.config import duration, size
+from memostore.errors import InvalidArgument
+from memostore.keys.naming import function_name, module_name
+from memostore.keys.preview import preview
+from memostore.records import Entry, FunctionStats, Stats
+from memostore.schema import views
+from memostore.schema.tables import code, daily, entry, function, tag
+
+__all__ = ["FILTERS", "condition", "count_entries", "find_entries", "functions", "remove_entries", "totals"]
+
+SHOWN = [column for column in entry.c if column.name not in ("id", "value", "checksum", "priority")]
+
+full_name: ColumnElement[str] = function.c.module + "." + function.c.qualname
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The time that ages are counted from."""
+
+    now: float
+
+
+def by_function(value: Any, _: Moment) -> ColumnElement[bool]:
+    """Match a function object, a full or a qualified name, or a pattern with `*` and `?`."""
+    if isinstance(value, str):
+        return _by_name(value)
+    if callable(value):
+        module, qualname = getattr(value, "memo_name", None) or function_name(value)
+        return and_(function.c.module == module, function.c.qualname == qualname)
+    raise InvalidArgument(f"function={value!r} must be a function, or a name as text, such as 'prep.load' or 'prep.*'")
+
+
+def _by_name(text: str) -> ColumnElement[bool]:
+    head, _, rest = text.partition(".")
+    name = f"{module_name(head)}.{rest}" if rest else text
+    if "*" in name or "?" in name:
+        return full_name.bool_op("GLOB")(name.replace("[", "[[]"))  # LIKE would not tell upper from lower case
+    return or_(full_name == name, function.c.qualname == text)
+
+
+def by_code(value: Any, _: Moment) -> ColumnElement[bool]:
+    """Match the beginning of a code fingerprint in hex."""
+    text = _text(value, "code", "the hex digits of a fingerprint, or its first ones").lower()
+    return func.lower(func.hex(code.c.fingerprint)).startswith(text, autoescape=True)
+
+
+def by_key(value: Any, _: Moment) -> ColumnElement[bool]:
+    """Match the beginning of a key in hex."""
+    text = _text(value, "key", "the hex digits of a key, or its first ones").lower()
+    if not set(text) <= set("0123456789abcdef"):
+        raise InvalidArgument(f"key={value!r} must be hex digits, as in the key column of entries")
+    first, last = (int(text[:16].ljust(16, fill), 16) >> 1 for fill in "0f")
+    same_start = func.lower(func.hex(entry.c.key)).startswith(text)
+    return and_(entry.c.id.between(first, last), same_start)
+
+
+def by_tag(value: Any, _: Moment) -> ColumnElement[bool]:
+    """Match entries that carry a tag."""
+    text = _text(value, "tag", "a tag's name")
+    return entry.c.id.in_(select(tag.c.entry_id).where(tag.c.name == text))
+
+
+def by_age(value: Any, moment: Moment) -> ColumnElement[bool]:
+    """Match entries stored longer ago than a span of time."""
+    return entry.c.created < moment.now - duration(value, "older_than")
+
+
+def by_disuse(value: Any, moment: Moment) -> ColumnElement[bool]:
+    """Match entries neither stored nor hit within a span of time."""
+    return func.coalesce(entry.c.last_hit, entry.c.created) < moment.now - duration(value, "unused_for")
+
+
+def by_size(value: Any, _: Moment) -> ColumnElement[bool]:
+    """Match entries whose value takes more than so many bytes."""
+    return entry.c.size > size(value, "larger_than")
+
+
+def by_arguments(value: Any, _: Moment) -> ColumnElement[bool]:
+    """Match entries whose call had these values for these parameters."""
+    if not isinstance(value, Mapping) or not value or not all(isinstance(name, str) for name in value):
+        raise InvalidArgument(f'args={value!r} must be a mapping of parameters to values, such as {{"lr": 0.1}}')
+    return and_(*(_argument(name, preview(wanted)) for name, wanted in value.items()))
+
+
+def _argument(name: str, wanted: Any) -> ColumnElement[bool]:
+    """Compare as JSON text: 1 and 1.0 differ, as they do in keys."""
+    quoted = name.replace('"', '\\"')
+    found = func.json_extract(entry.c.arguments, f'$."{quoted}"')
+    kind = func.json_type(entry.c.arguments, f'$."{quoted}"')
+    if isinstance(wanted, (dict, list)):
+        return found == func.json(json.dumps(wanted, ensure_ascii=False))
+    wanted_kind = str(wanted).lower() if isinstance(wanted, bool) else JSON_TYPES[type(wanted)]
+    return and_(kind == wanted_kind, found.is_not_distinct_from(wanted))
+
+
+JSON_TYPES: dict[type, str] = {int: "integer", float: "real", str: "text", type(None): "null"}
+
+
+def by_expression(value: Any, _: Moment) -> ColumnElement[bool]:
+    """Match a SQLAlchemy expression over the columns of `Store.entries`."""
+    try:
+        chosen = select(views.entries.c.key).where(value)
+    except ArgumentError as error:
+        raise InvalidArgument(
+            f"where={value!r} must be a SQLAlchemy expression over store.entries.c, such as store.entries.c.size > 1000"
+        ) from error
+    return func.lower(func.hex(entry.c.key)).in_(chosen)
+
+
+FILTERS: dict[str, Callable[[Any, Moment], ColumnElement[bool]]] = {
+    "function": by_function,
+    "code": by_code,
+    "key": by_key,
+    "tag": by_tag,
+    "older_than": by_age,
+    "unused_for": by_disuse,
+    "larger_than": by_size,
+    "args": by_arguments,
+    "where": by_expression,
+}
+
+
+def condition(filters: Mapping[str, Any], now: float) -> list[ColumnElement[bool]]:
+    """Return the SQL conditions of the filters that are given (not None); raise InvalidArgument for unknown ones."""
+    unknown = filters.keys() - FILTERS.keys()
+    if unknown:
+        raise InvalidArgument(f"unknown filter {', '.join(sorted(unknown))}: the filters are {', '.join(FILTERS)}")
+    return [FILTERS[name](value, Moment(now)) for name, value in filters.items() if value is not None]
+
+
+def find_entries(connection: Connection, conditions: list[ColumnElement[bool]], limit: int | None) -> list[Entry]:
+    """Return the matching entries, newest first."""
+    tags = select(func.json_group_array(tag.c.name)).where(tag.c.entry_id == entry.c.id).scalar_subquery()
+    statement = (
+        select(*SHOWN, function.c.module, function.c.qualname, code.c.fingerprint, tags.label("tags"))
+        .join(function, function.c.id == entry.c.function_id)
+        .join(code, code.c.id == entry.c.code_id)
+        .where(and_(true(), *conditions))
+        .order_by(entry.c.created.desc(), entry.c.priority.desc(), entry.c.id)
+        .limit(limit)
+    )
+    return [_entry(row) for row in connection.execute(statement)]
+
+
+def matching_ids(conditions: list[ColumnElement[bool]]) -> Select[Any]:
+    """Return the statement that selects the ids of matching entries."""
+    return (
+        select(entry.c.id)
+        .join(function, function.c.id == entry.c.function_id)
+        .join(code, code.c.id == entry.c.code_id)
+        .where(and_(true(), *conditions))
+    )
+
+
+def count_entries(connection: Connection, conditions: list[ColumnElement[bool]]) -> int:
+    """Return how many entries match."""
+    return int(connection.scalar(select(func.count()).select_from(matching_ids(conditions).subquery())) or 0)
+
+
+def remove_entries(connection: Connection, conditions: list[ColumnElement[bool]]) -> int:
+    """Remove the matching entries; return how many there were."""
+    return connection.execute(delete(entry).where(entry.c.id.in_(matching_ids(conditions)))).rowcount
+
+
+def functions(connection: Connection) -> list[FunctionStats]:
+    """Return the figures of each function, the one that takes most space first."""
+    statement = select(views.functions).order_by(views.functions.c.size.desc(), views.functions.c.function)
+    return [_function_stats(row) for row in connection.execute(statement)]
+
+
+def totals(connection: Connection, file_size: int) -> Stats:
+    """Return the store's totals, from the small tables that are kept up to date."""
+    count, entries, taken = connection.execute(
+        select(func.count(), *(func.coalesce(func.sum(function.c[name]), 0) for name in ("entries", "bytes")))
+    ).one()
+    hits, misses, saved = connection.execute(
+        select(*(func.coalesce(func.sum(daily.c[name]), 0) for name in ("hits", "misses", "seconds_saved")))
+    ).one()
+    return Stats(entries, taken, count, hits, misses, float(saved), file_size)
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(
+        key=row.key.hex(), function=f"{row.module}.{row.qualname}", module=row.module, qualname=row.qualname,
+        code=row.fingerprint.hex(), arguments=None if row.arguments is None else json.loads(row.arguments),
+        tags=tuple(sorted(json.loads(row.tags))), created=_time(row.created), expires=_time_or_none(row.expires),
+        last_hit=_time_or_none(row.last_hit), hit_count=row.hit_count, size=row.size,
+        compute_seconds=row.compute_seconds, codec=row.codec,
+    )  # fmt: skip
+
+
+def _function_stats(row: Any) -> FunctionStats:
+    values = dict(row._mapping)
+    values.update({name: _parsed(values[name]) for name in ("first_seen", "last_hit")})
+    return FunctionStats(**values)
+
+
+def _parsed(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _time_or_none(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _time(seconds)
+
+
+def _time(seconds: float) -> datetime:
+    """Return a time that a calendar can show: a clock gone wild is shown as the last or first moment there is."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return (datetime.max if seconds > 0 else datetime.min).replace(tzinfo=UTC)
+
+
+def _text(value: Any, argument: str, meaning: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidArgument(f"{argument}={value!r} must be {meaning}")
+    return value

@@ -1,0 +1,63 @@
+"""What a store tells about itself: entries, functions and totals, as frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+__all__ = ["Entry", "FunctionStats", "Stats"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored result, without the result itself. Times are in UTC; `size` is bytes as stored."""
+
+    key: str
+    function: str
+    module: str
+    qualname: str
+    code: str
+    arguments: dict[str, Any] | None
+    tags: tuple[str, ...]
+    created: datetime
+    expires: datetime | None
+    last_hit: datetime | None
+    hit_count: int
+    size: int
+    compute_seconds: float
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionStats:
+    """One function's share: `entries` and `size` (bytes) are what is stored now, the rest is its whole history.
+
+    `compute_seconds` is what the stored results took to compute; `saved_seconds` what hits did not have to.
+    """
+
+    function: str
+    module: str
+    qualname: str
+    entries: int
+    size: int
+    hits: int
+    misses: int
+    saved_seconds: float
+    compute_seconds: float
+    first_seen: datetime | None
+    last_hit: datetime | None
+    versions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A store's totals. `size` is the bytes of all values, `file_size` those of the database file and its WAL."""
+
+    entries: int
+    size: int
+    functions: int
+    hits: int
+    misses: int
+    saved_seconds: float
+    file_size: int

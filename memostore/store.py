@@ -1,0 +1,331 @@
+"""The store: the only module that orders the steps of a hit and of a miss."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, ParamSpec, TypeVar, overload
+
+from memostore import codec, config, eviction
+from memostore.backends.choose import backend_for
+from memostore.backends.null import NullBackend
+from memostore.backends.protocol import Execute, NewEntry, Use, binding_of, entry_id
+from memostore.catalogue import Catalogue
+from memostore.counters import Counters
+from memostore.digest import digest_parts
+from memostore.errors import CorruptEntry, InvalidArgument, StoreError, Unloadable, Unstorable
+from memostore.events import Event, Evicted, Hit, Hook, Miss, Skipped, Stored
+from memostore.fingerprint import CodeVersion
+from memostore.keys.call import call_key, function_prefix
+from memostore.keys.preview import preview_json
+from memostore.memo import Memo, Missing, PassThrough, Result
+from memostore.options import Options
+from memostore.telling import Teller
+from memostore.wrapping import decorate
+
+__all__ = ["Store"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+NEW: Final = Missing("new")
+EXPIRED: Final = Missing("expired")
+CORRUPT: Final = Missing("corrupt")
+UNLOADABLE: Final = Missing("unloadable")
+FAULT: Final = Missing("fault")
+
+# Values under names of the user's own are entries of this "function".
+PUT: Final = CodeVersion("memostore", "Store.put", digest_parts(b"v", [b"put"]), None)
+PUT_PREFIX: Final = function_prefix(PUT.module, PUT.qualname, PUT.fingerprint, "")
+
+
+class Store(Catalogue):
+    """A place where results are remembered: one SQLite file, opened, and created if need be, right here.
+
+    `path` is a path, an SQLAlchemy URL (`sqlite:///results.db`), ":memory:", or None, which remembers nothing.
+    `max_size` (bytes or "20GB") and `max_entries` bound the store; `eviction` says who gives way: "lru" (the
+    default), "lfu", "fifo", or "cost" (seconds to compute again for each byte). `on_error="raise"` lets faults of the
+    disk or a lock through; otherwise they cost a computation and one warning. `compress="never"` stores values as
+    they are. `timeout` is how many seconds to wait for another process's lock. `clock` returns seconds since 1970.
+
+    Raises InvalidArgument for an argument that can't be used, NotAStore for a file that memostore did not make,
+    NewerSchema for one that a newer version made.
+
+    >>> store = Store(":memory:", max_size="1GB")
+    >>> @store.memoize(ttl="7d")
+    ... def measure(text: str) -> int:
+    ...     return len(text)
+    >>> measure("abc"), measure.is_cached("abc")
+    (3, True)
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str] | None,
+        *,
+        max_size: int | str | None = None,
+        max_entries: int | None = None,
+        eviction: str = "lru",
+        on_error: str = "compute",
+        compress: str = "auto",
+        timeout: float = config.BUSY_TIMEOUT,
+        read_only: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._set_limits(max_size, max_entries, eviction)
+        self._teller = Teller(raises=config.choice(on_error, config.ON_ERROR_CHOICES, "on_error") == "raise")
+        self._compress = config.choice(compress, config.COMPRESS_CHOICES, "compress")
+        if not callable(clock):
+            raise InvalidArgument(f"clock={clock!r} must be a function that returns seconds since 1970")
+        self._clock = clock
+        self._ranked = self._closed = False
+        self._backend = backend_for(path, timeout=config.duration(timeout, "timeout"), read_only=bool(read_only))
+        self._counters = Counters(self._write_uses)
+        self._open()
+
+    # Decorating
+
+    @overload
+    def memoize(self, function: Callable[P, R], /) -> Memo[P, R]: ...
+    @overload
+    def memoize(
+        self,
+        /,
+        *,
+        ttl: Any = None,
+        ignore: Iterable[str] = (),
+        key: Callable[..., Any] | None = None,
+        typed: bool = True,
+        version: str | int | None = None,
+        name: str | None = None,
+        tags: Iterable[str] = (),
+        cache_if: Callable[[Any], bool] | None = None,
+    ) -> Callable[[Callable[P, R]], Memo[P, R]]: ...
+    def memoize(self, function: Any = None, /, **options: Any) -> Any:
+        """Decorate a function so that its results are remembered. Bare, or called with options.
+
+        `ttl`: how long a result is good for (seconds, timedelta, "7d"). `ignore`: parameters that do not count.
+        `key`: a function of the call's arguments whose result is the key. `typed=False`: 1, 1.0 and True are one
+        argument. `version`: change it to forget older results. `name`: stored under this name instead of the
+        function's own. `tags`: words to find entries by. `cache_if`: a function of the result; False stores nothing.
+
+        Raises InvalidArgument where an option can't be used.
+        """
+        return decorate(lambda: self, self._wrapper, function, options)
+
+    cache = memoize  # the word of joblib.Memory, by which scikit-learn's Pipeline(memory=store) asks
+
+    # Values under names of one's own
+
+    def put(self, name: Any, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> None:
+        """Store a value under a name: any value that can be an argument of a memoized call.
+
+        Raises Unstorable for a value that can't be stored, UnkeyableArgument for such a name.
+
+        >>> with Store(":memory:") as store:
+        ...     store.put(("weights", 3), [0.1, 0.2], ttl="1h")
+        ...     store.get(("weights", 3)), ("weights", 4) in store
+        ([0.1, 0.2], False)
+        """
+        options = Options.checked(ttl=ttl, tags=tags)
+        result = Result(value, 0.0, lambda: preview_json(["name"], [name]))
+        payload = codec.encode(value, self._compress)
+        self._teller.guarded("saving", lambda: self._save(_named(name), PUT, result, payload, options))
+
+    def get(self, name: Any, default: Any = None) -> Any:
+        """Return the value stored under a name, or `default`."""
+        found = self.recall(_named(name), PUT)
+        return default if type(found) is Missing else found
+
+    def delete(self, name: Any) -> bool:
+        """Remove the value stored under a name; say whether there was one."""
+        return bool(self.invalidate(key=_named(name).hex()))
+
+    def __contains__(self, name: Any) -> bool:
+        """Say whether a value is stored under a name and has not expired."""
+        return self.holds(_named(name))
+
+    # The steps of a hit
+
+    def recall(self, key: bytes, version: CodeVersion) -> Any:
+        """Return the stored value of a key and count a hit, or return Missing with the reason."""
+        try:
+            row = self._backend.fetch(key)
+            if row is None:
+                return NEW
+            now = self._clock()
+            if row.expires is not None and row.expires <= now:
+                return EXPIRED
+            value = self._decode(key, row)
+        except (StoreError, Unloadable) as error:
+            return self._missing_by(error)
+        self._counters.add(Use(version.module, version.qualname, now, key, row.compute_seconds))
+        if self._teller.listens(Hit):
+            self._tell_hit(key, version, row, now)
+        return value
+
+    def _decode(self, key: bytes, row: Any) -> Any:
+        if row.value is not None:
+            binding = binding_of(key, row.codec, row.created, row.expires)
+            return codec.decode(row.codec, row.value, binding, row.checksum)
+        whole = self._backend.fetch_pieces(key)
+        if whole is None:
+            raise CorruptEntry("the entry was removed while it was read")
+        row, pieces = whole
+        binding = binding_of(key, row.codec, row.created, row.expires)
+        return codec.decode_pieces(row.codec, pieces, binding, row.checksum)
+
+    def _missing_by(self, error: Exception) -> Missing:
+        if isinstance(error, CorruptEntry):
+            return CORRUPT
+        if isinstance(error, Unloadable):
+            return UNLOADABLE
+        self._teller.fault("reading", error)
+        return FAULT
+
+    def holds(self, key: bytes) -> bool:
+        """Say whether a key is stored and has not expired, without loading or counting anything."""
+        row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
+        return row is not None and (row.expires is None or row.expires > self._now())
+
+    # The steps of a miss
+
+    def missed(self, key: bytes, version: CodeVersion, missing: Missing) -> None:
+        """Count a miss and tell the hooks."""
+        self._counters.add(Use(version.module, version.qualname, self._now()))
+        self._teller.emit(Miss(key.hex(), version.name, missing.reason))
+
+    def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> None:
+        """Store a result if its function, its kind and its size allow; otherwise say why not."""
+        if self._backend.read_only:
+            return None
+        if options.cache_if is not None and not options.cache_if(result.value):
+            return self._teller.emit(Skipped(key.hex(), version.name, "cache_if said no"))
+        try:
+            payload = codec.encode(result.value, self._compress)
+        except Unstorable as error:
+            return self._skip(key, version, str(error))
+        if not self._limits.admits(payload.size):
+            return self._skip(key, version, f"its {payload.size} bytes are more than max_size={self._limits.max_size}")
+        self._teller.guarded("saving", lambda: self._save(key, version, result, payload, options))
+        return None
+
+    def _skip(self, key: bytes, version: CodeVersion, reason: str) -> None:
+        self._teller.emit(Skipped(key.hex(), version.name, reason))
+        self._teller.warn(version.name, "skipped", f"{version.name}: the result is returned but not stored: {reason}")
+
+    def clock(self) -> float:
+        """Return the seconds that computing is timed by: a clock that never jumps."""
+        return time.perf_counter()
+
+    def _save(self, key: bytes, version: CodeVersion, result: Result, payload: codec.Payload, options: Options) -> None:
+        now = self._now()
+        expires = None if options.ttl is None else now + options.ttl
+        checksum = codec.checksum(binding_of(key, payload.codec, now, expires), payload.pieces)
+        new = NewEntry(
+            key, version, result.arguments(), now, expires, result.seconds, payload, checksum, options.tags
+        )  # fmt: skip
+        uses = self._counters.take() if self._limits else []  # who was hit a moment ago is not the one to evict
+        evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, key, now))
+        self._teller.emit(Stored(key.hex(), version.name, payload.size, result.seconds))
+        for event in evicted:
+            self._teller.emit(event)
+
+    def _make_room(self, execute: Execute, key: bytes, now: float) -> list[Evicted]:
+        if not self._ranked:
+            eviction.rank_anew(execute, self._rank)
+            self._ranked = True
+        return eviction.make_room(execute, self._limits, self._rank, entry_id(key), now)
+
+    # Around it
+
+    def on(self, event: type[Event] | str, hook: Hook) -> None:
+        """Call `hook` with each record of an event: a class of `memostore.events`, or its name.
+
+        >>> seen = []
+        >>> with Store(":memory:") as store:
+        ...     store.on("Stored", seen.append)
+        ...     store.put("a", 1)
+        >>> seen[0].function
+        'memostore.Store.put'
+        """
+        self._teller.on(event, hook)
+
+    @property
+    def path(self) -> Path | None:
+        """The database file, or None for a store that is not a file."""
+        return self._backend.path
+
+    @property
+    def url(self) -> str:
+        """The store's SQLAlchemy URL, "" for `Store(None)`."""
+        return self._backend.url
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() has been called."""
+        return self._closed
+
+    def held_by(self, module: str, qualname: str) -> tuple[int, int]:
+        """Return the number and bytes of the entries of one function."""
+        text = "SELECT entries, bytes FROM function WHERE module = ? AND qualname = ?"
+        name = (module, qualname)
+        found = self._teller.guarded("reading", lambda: self._backend.query(text, name, config.SQL_TIME_LIMIT))
+        return found[1][0] if found and found[1] else (0, 0)
+
+    def flush(self) -> None:
+        """Write the hits and misses that are counted in memory."""
+        self._counters.flush()
+
+    def close(self) -> None:
+        """Write what is counted and let go of the file. A function memoized with this store computes from then on."""
+        if not self._closed:
+            self._counters.close()
+            self._closed = True
+            self._backend.close()
+
+    def __enter__(self) -> Store:
+        """Return the store."""
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """Close the store."""
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path) if self.path else self.url or None!r})"
+
+    # Inside
+
+    def _set_limits(self, max_size: Any, max_entries: Any, policy: Any) -> None:
+        self._limits = eviction.Limits(
+            config.optional_size(max_size, "max_size"), config.count(max_entries, "max_entries")
+        )
+        self._rank = eviction.policy(policy)
+
+    def _open(self) -> None:
+        if isinstance(self._backend, NullBackend):
+            self._wrapper: type[Memo[Any, Any]] = PassThrough
+            return
+        self._wrapper = Memo
+        self._teller.guarded("opening", self._backend.open)
+
+    def _write_uses(self, uses: list[Use]) -> None:
+        if not self._backend.read_only and not self._closed:
+            self._teller.guarded("counting hits", lambda: self._backend.touch(uses, self._rank))
+
+    def _tell_hit(self, key: bytes, version: CodeVersion, row: Any, now: float) -> None:
+        size = len(row.value) if row.value is not None else self._held_size(key)
+        self._teller.emit(Hit(key.hex(), version.name, now - row.created, size, row.compute_seconds))
+
+    def _held_size(self, key: bytes) -> int:
+        text = "SELECT size FROM entry WHERE id = ?"
+        _, rows = self._backend.query(text, (entry_id(key),), config.SQL_TIME_LIMIT)
+        return int(rows[0][0]) if rows else 0
+
+
+def _named(name: Any) -> bytes:
+    return call_key(PUT_PREFIX, (name,), ("name",), PUT.name)

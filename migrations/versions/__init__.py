@@ -1,0 +1,1 @@
+"""One module for each released revision of the schema."""
