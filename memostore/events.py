@@ -99,7 +99,7 @@ LEVELS: dict[type[Event], int] = {
     Hit: logging.DEBUG,
     Miss: logging.INFO,
     Stored: logging.DEBUG,
-    Skipped: logging.WARNING,
+    Skipped: logging.INFO,
     Evicted: logging.INFO,
     Invalidated: logging.INFO,
     Fault: logging.WARNING,

@@ -133,6 +133,8 @@ class Store(Catalogue):
         options = Options.checked(ttl=ttl, tags=tags)
         result = Result(value, 0.0, lambda: preview_json(["name"], [name]))
         payload = codec.encode(value, self._compress)
+        if not self._limits.admits(payload.size):
+            raise Unstorable(f"the value's {payload.size} bytes are more than max_size={self._limits.max_size} allows")
         self._teller.guarded("saving", lambda: self._save(_named(name), PUT, result, payload, options))
 
     def get(self, name: Any, default: Any = None) -> Any:
@@ -156,27 +158,27 @@ class Store(Catalogue):
             row = self._backend.fetch(key)
             if row is None:
                 return NEW
+            content, checksum, name, created, expires, seconds = row
             now = self._clock()
-            if row.expires is not None and row.expires <= now:
+            if expires is not None and expires <= now:
                 return EXPIRED
-            value = self._decode(key, row)
+            if content is None:
+                value = self._decode_pieces(key)
+            else:
+                value = codec.decode(name, content, binding_of(key, name, created, expires), checksum)
         except (StoreError, Unloadable) as error:
             return self._missing_by(error)
-        self._counters.add(Use(version.module, version.qualname, now, key, row.compute_seconds))
+        self._counters.add(Use(version.module, version.qualname, now, key, seconds))
         if self._teller.listens(Hit):
-            self._tell_hit(key, version, row, now)
+            self._teller.emit(Hit(key.hex(), version.name, now - created, self._backend.size_of(key), seconds))
         return value
 
-    def _decode(self, key: bytes, row: Any) -> Any:
-        if row.value is not None:
-            binding = binding_of(key, row.codec, row.created, row.expires)
-            return codec.decode(row.codec, row.value, binding, row.checksum)
+    def _decode_pieces(self, key: bytes) -> Any:
         whole = self._backend.fetch_pieces(key)
         if whole is None:
             raise CorruptEntry("the entry was removed while it was read")
-        row, pieces = whole
-        binding = binding_of(key, row.codec, row.created, row.expires)
-        return codec.decode_pieces(row.codec, pieces, binding, row.checksum)
+        (_, checksum, name, created, expires, _), pieces = whole
+        return codec.decode_pieces(name, pieces, binding_of(key, name, created, expires), checksum)
 
     def _missing_by(self, error: Exception) -> Missing:
         if isinstance(error, CorruptEntry):
@@ -189,7 +191,10 @@ class Store(Catalogue):
     def holds(self, key: bytes) -> bool:
         """Say whether a key is stored and has not expired, without loading or counting anything."""
         row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
-        return row is not None and (row.expires is None or row.expires > self._now())
+        if row is None:
+            return False
+        expires = row[4]
+        return expires is None or expires > self._now()
 
     # The steps of a miss
 
@@ -271,10 +276,9 @@ class Store(Catalogue):
 
     def held_by(self, module: str, qualname: str) -> tuple[int, int]:
         """Return the number and bytes of the entries of one function."""
-        text = "SELECT entries, bytes FROM function WHERE module = ? AND qualname = ?"
-        name = (module, qualname)
-        found = self._teller.guarded("reading", lambda: self._backend.query(text, name, config.SQL_TIME_LIMIT))
-        return found[1][0] if found and found[1] else (0, 0)
+        totals: tuple[int, int] | None
+        totals = self._teller.guarded("reading", lambda: self._backend.totals_of(module, qualname))
+        return totals or (0, 0)
 
     def flush(self) -> None:
         """Write the hits and misses that are counted in memory."""
@@ -316,15 +320,6 @@ class Store(Catalogue):
     def _write_uses(self, uses: list[Use]) -> None:
         if not self._backend.read_only and not self._closed:
             self._teller.guarded("counting hits", lambda: self._backend.touch(uses, self._rank))
-
-    def _tell_hit(self, key: bytes, version: CodeVersion, row: Any, now: float) -> None:
-        size = len(row.value) if row.value is not None else self._held_size(key)
-        self._teller.emit(Hit(key.hex(), version.name, now - row.created, size, row.compute_seconds))
-
-    def _held_size(self, key: bytes) -> int:
-        text = "SELECT size FROM entry WHERE id = ?"
-        _, rows = self._backend.query(text, (entry_id(key),), config.SQL_TIME_LIMIT)
-        return int(rows[0][0]) if rows else 0
 
 
 def _named(name: Any) -> bytes:

@@ -38,6 +38,14 @@ class NullBackend:
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return None: nothing is there."""
 
+    def totals_of(self, module: str, qualname: str) -> tuple[int, int]:
+        """Return zeros."""
+        return 0, 0
+
+    def size_of(self, key: bytes) -> int:
+        """Return 0."""
+        return 0
+
     def save(self, new: NewEntry, rank: Priorities, uses: list[Use], finish: Callable[[Any], T]) -> T:
         """Save nothing."""
         return finish(lambda _text, _params: [])

@@ -52,10 +52,10 @@ class SQLiteBackend:
     def fetch(self, key: bytes) -> Row | None:
         """Return the row of a key, as one read outside any transaction."""
         try:
-            found = self._connections.get().execute(sql.FETCH, (entry_id(key), key)).fetchone()
+            found: Row | None = self._connections.get().execute(sql.FETCH, (entry_id(key), key)).fetchone()
         except sqlite3.Error as error:
             raise StoreUnavailable(f"reading failed: {error}") from error
-        return found and Row._make(found)
+        return found
 
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return the row of a key with its value's pieces, both from one moment."""
@@ -65,7 +65,19 @@ class SQLiteBackend:
             if row is None:
                 return None
             numbers = [number for (number,) in connection.execute(sql.CHUNKS, (entry_id(key),))]
-            return Row._make(row), iter([_blob(connection, number) for number in numbers])
+            return row, iter([_blob(connection, number) for number in numbers])
+
+    def totals_of(self, module: str, qualname: str) -> tuple[int, int]:
+        """Return the number and bytes of one function's entries."""
+        with translated("reading"):
+            found = self._connections.get().execute(sql.TOTALS_OF, (module, qualname)).fetchone()
+        return found or (0, 0)
+
+    def size_of(self, key: bytes) -> int:
+        """Return the stored bytes of one entry, 0 where there is none."""
+        with translated("reading"):
+            found = self._connections.get().execute(sql.SIZE_OF, (entry_id(key), key)).fetchone()
+        return found[0] if found else 0
 
     def save(self, new: NewEntry, rank: Priorities, uses: list[Use], finish: Callable[[Any], T]) -> T:
         """Write an entry and count uses in one transaction; `finish` runs in it, before the commit."""

@@ -12,6 +12,10 @@ __all__ = ["summed"]
 
 FETCH = "SELECT value, checksum, codec, created, expires, compute_seconds FROM entry WHERE id = ? AND key = ?"
 
+TOTALS_OF = "SELECT entries, bytes FROM function WHERE module = ? AND qualname = ?"
+
+SIZE_OF = "SELECT size FROM entry WHERE id = ? AND key = ?"
+
 CHUNKS = "SELECT id FROM chunk WHERE entry_id = ? ORDER BY position"
 
 INSERT_ENTRY = """
