@@ -8,7 +8,6 @@ PIECE bytes; with zstd each piece is compressed by itself, so that neither side 
 
 from __future__ import annotations
 
-import io
 import pickle
 import struct
 import sys
@@ -52,6 +51,8 @@ class Payload:
 def encode(value: Any, compress: str = "auto") -> Payload:
     """Return a value's payload; raise Unstorable, saying why, for what neither pickle nor cloudpickle takes."""
     codec, parts = _pickled(value)
+    if len(parts) == 1 and len(parts[0]) < COMPRESS_FROM:  # the common small value takes no further step
+        return Payload(codec, parts, len(parts[0]))
     if len(parts) > 1:
         codec += "+buffers"
         parts.insert(0, _header(parts))
@@ -106,17 +107,17 @@ def verify_pieces(pieces: Iterable[bytes], binding: bytes, expected: bytes) -> b
 def _pickled(value: Any) -> tuple[str, list[Buffer]]:
     """Return the codec's name, and the pickle followed by the buffers that were left out of it."""
     try:
-        return "pickle", _dump(pickle.Pickler, value)
+        return "pickle", _dump(pickle.dumps, value)
     except Exception as first:  # noqa: BLE001 # classes raise anything from __reduce__; cloudpickle is asked before we give up
         try:
             import cloudpickle  # type: ignore[import-untyped] # slow: 20 ms, and few values need it
 
-            return "cloudpickle", _dump(cloudpickle.Pickler, value)
+            return "cloudpickle", _dump(cloudpickle.dumps, value)
         except Exception as second:
             raise Unstorable(f"neither pickle ({first}) nor cloudpickle ({second}) can store it") from second
 
 
-def _dump(pickler: Any, value: Any) -> list[Buffer]:
+def _dump(dumps: Any, value: Any) -> list[Buffer]:
     buffers: list[Buffer] = []
 
     def keep(buffer: pickle.PickleBuffer) -> bool:
@@ -129,9 +130,8 @@ def _dump(pickler: Any, value: Any) -> list[Buffer]:
         buffers.append(raw)
         return False
 
-    stream = io.BytesIO()
-    pickler(stream, protocol=5, buffer_callback=keep).dump(value)
-    return [stream.getbuffer(), *buffers]
+    pickled: bytes = dumps(value, protocol=5, buffer_callback=keep)
+    return [pickled, *buffers]
 
 
 def _header(parts: list[Buffer]) -> bytes:

@@ -6,6 +6,7 @@ It knows a store only by what it needs of one (`Remembers`), so that this module
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Result:
 
     value: Any
     seconds: float
-    arguments: Callable[[], str]
+    arguments: str
 
 
 class Remembers(Protocol):
@@ -69,8 +70,8 @@ class Remembers(Protocol):
     def invalidate(self, **filters: Any) -> int:
         """Remove entries."""
 
-    def held_by(self, module: str, qualname: str) -> tuple[int, int]:
-        """Return the number and bytes of a function's entries."""
+    def held_by(self, module: str, qualname: str) -> tuple[int, int, float]:
+        """Return the number and bytes of a function's entries, and the seconds that its hits have saved."""
 
 
 class _Counts(NamedTuple):
@@ -83,7 +84,7 @@ class _Counts(NamedTuple):
 class CacheInfo(_Counts):
     """functools' four fields, in its order. `hits` and `misses` are this process's, `currsize` the stored entries.
 
-    Beside them stand `size`, the bytes of those entries, and `saved_seconds`, what this process's hits saved.
+    Beside them stand `size`, the bytes of those entries, and `saved_seconds`, what all hits so far have saved.
     """
 
     size: int
@@ -105,6 +106,24 @@ class _Plan(NamedTuple):
     names: tuple[str, ...]
     version: CodeVersion
     prefix: bytes
+    name: str
+
+
+class _Tally:
+    """A count that threads add to without a lock: `next` on an iterator of C is one step."""
+
+    __slots__ = ("_lock", "_looks", "add")
+
+    def __init__(self) -> None:
+        self.add = itertools.count().__next__
+        self._looks = 0
+        self._lock = threading.Lock()
+
+    def total(self) -> int:
+        """Return how often `add` was called. To look is to take a number too, so looks are taken off."""
+        with self._lock:
+            self._looks += 1
+            return self.add() - (self._looks - 1)
 
 
 class Memo(Generic[P, R]):
@@ -132,22 +151,20 @@ class Memo(Generic[P, R]):
         self._open_store = open_store
         self._options = options
         self._plan: _Plan | None = None
-        self._lock = threading.Lock()
-        self._hits = self._misses = 0
-        self._saved = 0.0
+        self._hits, self._misses = _Tally(), _Tally()
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the stored result of this call, or compute it and store it."""
         plan = self._plan or self._make_plan()
-        values = self._values(plan, args, kwargs)
-        if values is None:  # the call does not fit the signature: the function says so best
+        try:
+            values = plan.bind(*args, **kwargs)
+        except TypeError:  # the call does not fit the signature: the function says so best
             return self.__wrapped__(*args, **kwargs)
-        key = call_key(plan.prefix, values, plan.names, plan.version.name)
+        key = self._key_of(plan, values, args, kwargs)
         found = plan.store.recall(key, plan.version)
         if type(found) is Missing:
-            return self._compute(plan, key, found, args, kwargs)
-        with self._lock:
-            self._hits += 1
+            return self._compute(plan, key, found, values, args, kwargs)
+        self._hits.add()
         return found  # type: ignore[no-any-return]
 
     @overload
@@ -197,8 +214,7 @@ class Memo(Generic[P, R]):
         found = plan.store.recall(self._key(args, kwargs), plan.version)
         if type(found) is Missing:
             return default
-        with self._lock:
-            self._hits += 1
+        self._hits.add()
         return found
 
     def entry(self, /, *args: P.args, **kwargs: P.kwargs) -> Entry | None:
@@ -208,7 +224,9 @@ class Memo(Generic[P, R]):
 
     def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute a call anew, whatever is stored, store the result and return it."""
-        return self._compute(self._planned(), self._key(args, kwargs), Missing("refresh"), args, kwargs)
+        plan, values = self._planned(), self._bound(args, kwargs)
+        key = self._key_of(plan, values, args, kwargs)
+        return self._compute(plan, key, Missing("refresh"), values, args, kwargs)
 
     def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
         """Remove the stored result of this one call; return how many there were, 0 or 1."""
@@ -217,15 +235,13 @@ class Memo(Generic[P, R]):
     def cache_info(self) -> CacheInfo:
         """Return hits and misses in this process, and how many results are stored."""
         plan = self._planned()
-        entries, size = plan.store.held_by(plan.version.module, plan.version.qualname)
-        return CacheInfo((self._hits, self._misses, None, entries), size, self._saved)
+        entries, size, saved = plan.store.held_by(plan.version.module, plan.version.qualname)
+        return CacheInfo((self._hits.total(), self._misses.total(), None, entries), size, saved)
 
     def cache_clear(self) -> None:
         """Remove all stored results of this function, and start the counts of `cache_info` anew."""
         self._planned().store.invalidate(function=self)
-        with self._lock:
-            self._hits = self._misses = 0
-            self._saved = 0.0
+        self._hits, self._misses = _Tally(), _Tally()
 
     def cache_parameters(self) -> dict[str, Any]:
         """Return the options that are in force."""
@@ -256,44 +272,37 @@ class Memo(Generic[P, R]):
         binder = Binder.of(function, options.ignore)
         version = code_version(function, options.name)
         prefix = function_prefix(version.module, version.qualname, version.fingerprint, options.version)
-        names = ("key(...)",) if options.key else binder.names
-        self._plan = _Plan(self._open_store(), binder.bind, names, version, prefix)
+        self._plan = _Plan(self._open_store(), binder.bind, binder.names, version, prefix, version.name)
         return self._plan
 
-    def _values(self, plan: _Plan, args: Any, kwargs: Any) -> tuple[Any, ...] | None:
-        """Return what the call's key is taken of, or None where its arguments do not fit the signature."""
-        options = self._options
-        if options.key is not None:
-            return (options.key(*args, **kwargs),)
+    def _bound(self, args: Any, kwargs: Any) -> tuple[Any, ...]:
+        """Return the values of a call; raise the TypeError that the call would where its arguments do not fit."""
         try:
-            values = plan.bind(*args, **kwargs)
-        except TypeError:  # from the binding itself, which runs no code of the user's
-            return None
-        return values if options.typed else untyped(values)
+            return self._planned().bind(*args, **kwargs)
+        except TypeError:
+            signature_of(self.__wrapped__).bind(*args, **kwargs)
+            raise
 
     def _key(self, args: Any, kwargs: Any) -> bytes:
-        plan = self._planned()
-        values = self._values(plan, args, kwargs)
-        if values is None:
-            signature_of(self.__wrapped__).bind(*args, **kwargs)  # raises the TypeError that the call would
-            raise TypeError(f"{plan.version.name}: the arguments do not fit the signature")
-        return call_key(plan.prefix, values, plan.names, plan.version.name)
+        return self._key_of(self._planned(), self._bound(args, kwargs), args, kwargs)
 
-    def _compute(self, plan: _Plan, key: bytes, missing: Missing, args: Any, kwargs: Any) -> R:
+    def _key_of(self, plan: _Plan, values: tuple[Any, ...], args: Any, kwargs: Any) -> bytes:
+        options = self._options
+        if options.key is not None:
+            return call_key(plan.prefix, (options.key(*args, **kwargs),), ("key(...)",), plan.name)
+        return call_key(plan.prefix, values if options.typed else untyped(values), plan.names, plan.name)
+
+    def _compute(self, plan: _Plan, key: bytes, missing: Missing, values: Any, args: Any, kwargs: Any) -> R:
         store = plan.store
-        with self._lock:
-            self._misses += 1
+        self._misses.add()
         store.missed(key, plan.version, missing)
+        arguments = preview_json(plan.names, values)  # before the call, which may change them
         started = store.clock()
         value = self.__wrapped__(*args, **kwargs)
         seconds = store.clock() - started
         if missing.reason != "fault":  # a store that could not be read a moment ago is not made to wait for again
-            store.keep(key, plan.version, Result(value, seconds, lambda: self._preview(args, kwargs)), self._options)
+            store.keep(key, plan.version, Result(value, seconds, arguments), self._options)
         return value
-
-    def _preview(self, args: Any, kwargs: Any) -> str:
-        binder = Binder.of(self.__wrapped__, self._options.ignore)
-        return preview_json(binder.names, binder.bind(*args, **kwargs))
 
 
 class PassThrough(Memo[P, R]):

@@ -131,7 +131,7 @@ class Store(Catalogue):
         ([0.1, 0.2], False)
         """
         options = Options.checked(ttl=ttl, tags=tags)
-        result = Result(value, 0.0, lambda: preview_json(["name"], [name]))
+        result = Result(value, 0.0, preview_json(["name"], [name]))
         payload = codec.encode(value, self._compress)
         if not self._limits.admits(payload.size):
             raise Unstorable(f"the value's {payload.size} bytes are more than max_size={self._limits.max_size} allows")
@@ -168,7 +168,7 @@ class Store(Catalogue):
                 value = codec.decode(name, content, binding_of(key, name, created, expires), checksum)
         except (StoreError, Unloadable) as error:
             return self._missing_by(error)
-        self._counters.add(Use(version.module, version.qualname, now, key, seconds))
+        self._counters.add((version, now, key, seconds))
         if self._teller.listens(Hit):
             self._teller.emit(Hit(key.hex(), version.name, now - created, self._backend.size_of(key), seconds))
         return value
@@ -200,7 +200,7 @@ class Store(Catalogue):
 
     def missed(self, key: bytes, version: CodeVersion, missing: Missing) -> None:
         """Count a miss and tell the hooks."""
-        self._counters.add(Use(version.module, version.qualname, self._now()))
+        self._counters.add((version, self._now(), None, 0.0))
         self._teller.emit(Miss(key.hex(), version.name, missing.reason))
 
     def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> None:
@@ -231,7 +231,7 @@ class Store(Catalogue):
         expires = None if options.ttl is None else now + options.ttl
         checksum = codec.checksum(binding_of(key, payload.codec, now, expires), payload.pieces)
         new = NewEntry(
-            key, version, result.arguments(), now, expires, result.seconds, payload, checksum, options.tags
+            key, version, result.arguments, now, expires, result.seconds, payload, checksum, options.tags
         )  # fmt: skip
         uses = self._counters.take() if self._limits else []  # who was hit a moment ago is not the one to evict
         evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, key, now))
@@ -274,11 +274,12 @@ class Store(Catalogue):
         """Whether close() has been called."""
         return self._closed
 
-    def held_by(self, module: str, qualname: str) -> tuple[int, int]:
-        """Return the number and bytes of the entries of one function."""
-        totals: tuple[int, int] | None
+    def held_by(self, module: str, qualname: str) -> tuple[int, int, float]:
+        """Return the number and bytes of the entries of one function, and the seconds that its hits have saved."""
+        self.flush()
+        totals: tuple[int, int, float] | None
         totals = self._teller.guarded("reading", lambda: self._backend.totals_of(module, qualname))
-        return totals or (0, 0)
+        return totals or (0, 0, 0.0)
 
     def flush(self) -> None:
         """Write the hits and misses that are counted in memory."""

@@ -38,9 +38,9 @@ class NullBackend:
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return None: nothing is there."""
 
-    def totals_of(self, module: str, qualname: str) -> tuple[int, int]:
+    def totals_of(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return zeros."""
-        return 0, 0
+        return 0, 0, 0.0
 
     def size_of(self, key: bytes) -> int:
         """Return 0."""

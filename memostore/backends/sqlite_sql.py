@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import date, timedelta
+from functools import cache
 
 from memostore.backends.protocol import Use
+from memostore.fingerprint import CodeVersion
 
-__all__ = ["summed"]
+__all__ = ["insert_entry", "summed"]
+
+EPOCH = date(1970, 1, 1)
+SECONDS_A_DAY = 86400
 
 FETCH = "SELECT value, checksum, codec, created, expires, compute_seconds FROM entry WHERE id = ? AND key = ?"
 
-TOTALS_OF = "SELECT entries, bytes FROM function WHERE module = ? AND qualname = ?"
+TOTALS_OF = """
+SELECT entries, bytes, coalesce((SELECT sum(seconds_saved) FROM daily WHERE function_id = function.id), 0.0)
+FROM function WHERE module = ? AND qualname = ?
+"""
 
 SIZE_OF = "SELECT size FROM entry WHERE id = ? AND key = ?"
 
@@ -58,25 +66,36 @@ Hits = dict[bytes, tuple[int, float]]
 Days = dict[tuple[str, str, str], tuple[int, int, float]]
 
 
+@cache
+def insert_entry(priority: str) -> str:
+    """Return INSERT_ENTRY with a policy's expression in it."""
+    return INSERT_ENTRY.format(priority=priority)
+
+
 def summed(uses: Iterable[Use]) -> tuple[Hits, Days]:
     """Sum uses: per key (hits, last hit), in the order of last use; per function and day (hits, misses, saved)."""
     hits: Hits = {}
-    days: defaultdict[tuple[str, str, str], tuple[int, int, float]] = defaultdict(lambda: (0, 0, 0.0))
-    for use in uses:
-        day = (use.module, use.qualname, day_of(use.when))
-        n_hits, n_misses, saved = days[day]
-        if use.key is None:
-            days[day] = (n_hits, n_misses + 1, saved)
-        else:
-            days[day] = (n_hits + 1, n_misses, saved + use.saved)
-            n, last = hits.pop(use.key, (0, use.when))
-            hits[use.key] = (n + 1, max(last, use.when))
-    return hits, dict(days)
+    by_number: defaultdict[tuple[CodeVersion, float], list[float]] = defaultdict(lambda: [0, 0, 0.0])
+    for version, when, key, saved in uses:
+        counts = by_number[version, when // SECONDS_A_DAY]
+        if key is None:
+            counts[1] += 1
+            continue
+        counts[0] += 1
+        counts[2] += saved
+        n, last = hits.pop(key, (0, when))
+        hits[key] = (n + 1, max(last, when))
+    days: Days = {}
+    for (version, number), (n_hits, n_misses, saved) in by_number.items():
+        name = (version.module, version.qualname, day_of(number))
+        before = days.get(name, (0, 0, 0.0))
+        days[name] = (before[0] + int(n_hits), before[1] + int(n_misses), before[2] + saved)
+    return hits, days
 
 
-def day_of(when: float) -> str:
-    """Return the UTC day of a time; a clock that shows no calendar's day counts on the last or first that there is."""
+def day_of(number: float) -> str:
+    """Return the date of a UTC day by its number; a clock that shows no calendar's day counts on the last or first."""
     try:
-        return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d")
-    except (ValueError, OverflowError, OSError):
-        return "9999-12-31" if when > 0 else "0001-01-01"
+        return (EPOCH + timedelta(days=number)).isoformat()
+    except (ValueError, OverflowError):
+        return (date.max if number > 0 else date.min).isoformat()
