@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import types
 from typing import Any, Generic, ParamSpec, TypeVar
 
 __all__ = ["BoundMemo", "MemoClassmethod"]
@@ -14,13 +16,24 @@ R = TypeVar("R")
 class BoundMemo(Generic[P, R]):
     """A memoized method of one instance: its faces take the call's arguments without the instance."""
 
-    __slots__ = ("__func__", "__self__")
+    __slots__ = ("__func__", "__self__", "__weakref__")
 
     TAKE_ARGUMENTS = frozenset({"key", "is_cached", "check_call_in_cache", "lookup", "entry", "refresh", "invalidate"})
 
     def __init__(self, memo: Any, instance: Any) -> None:
         self.__func__ = memo
         self.__self__ = instance
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        """The method's docstring."""
+        doc: str | None = self.__func__.__doc__
+        return doc
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The method's signature, without its receiver."""
+        return inspect.signature(types.MethodType(self.__func__.__wrapped__, self.__self__))
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the memoized method."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
 from memostore.bound import BoundMemo
+from memostore.digest import digest_parts
 from memostore.fingerprint import CodeVersion, code_version
 from memostore.keys.binding import Binder, check_ignored, signature_of
 from memostore.keys.call import call_key, function_prefix, untyped
@@ -145,7 +146,7 @@ class Memo(Generic[P, R]):
     __qualname__: str
 
     def __init__(self, function: Callable[P, R], open_store: Callable[[], Remembers], options: Options) -> None:
-        functools.update_wrapper(self, function)
+        _take_identity(self, function)
         if options.ignore:
             check_ignored(signature_of(function), options.ignore)
         self._open_store = open_store
@@ -247,8 +248,8 @@ class Memo(Generic[P, R]):
         """Return the options that are in force."""
         options = self._options
         return {
-            "maxsize": None, "typed": options.typed, "ttl": options.ttl, "ignore": options.ignore,
-            "version": options.version or None, "name": options.name, "tags": options.tags,
+            "maxsize": None, "typed": options.typed, "ttl": options.ttl, "ignore": options.ignore, "key": options.key,
+            "version": options.version, "name": options.name, "tags": options.tags, "cache_if": options.cache_if,
         }  # fmt: skip
 
     @property
@@ -271,7 +272,7 @@ class Memo(Generic[P, R]):
         options, function = self._options, self.__wrapped__
         binder = Binder.of(function, options.ignore)
         version = code_version(function, options.name)
-        prefix = function_prefix(version.module, version.qualname, version.fingerprint, options.version)
+        prefix = function_prefix(version.module, version.qualname, version.fingerprint, repr(options.version))
         self._plan = _Plan(self._open_store(), binder.bind, binder.names, version, prefix, version.name)
         return self._plan
 
@@ -287,10 +288,12 @@ class Memo(Generic[P, R]):
         return self._key_of(self._planned(), self._bound(args, kwargs), args, kwargs)
 
     def _key_of(self, plan: _Plan, values: tuple[Any, ...], args: Any, kwargs: Any) -> bytes:
-        options = self._options
+        options, prefix = self._options, plan.prefix
+        if plan.version.held:
+            prefix = digest_parts(b"h", [prefix, *(held.encoded() for held in plan.version.held)])
         if options.key is not None:
-            return call_key(plan.prefix, (options.key(*args, **kwargs),), ("key(...)",), plan.name)
-        return call_key(plan.prefix, values if options.typed else untyped(values), plan.names, plan.name)
+            return call_key(prefix, (options.key(*args, **kwargs),), ("key(...)",), plan.name)
+        return call_key(prefix, values if options.typed else untyped(values), plan.names, plan.name)
 
     def _compute(self, plan: _Plan, key: bytes, missing: Missing, values: Any, args: Any, kwargs: Any) -> R:
         store = plan.store
@@ -303,6 +306,14 @@ class Memo(Generic[P, R]):
         if missing.reason != "fault":  # a store that could not be read a moment ago is not made to wait for again
             store.keep(key, plan.version, Result(value, seconds, arguments), self._options)
         return value
+
+
+def _take_identity(memo: Memo[Any, Any], function: Any) -> None:
+    """Look like the function; attributes of its own are taken over where the wrapper has none of that name."""
+    functools.update_wrapper(memo, function, updated=())
+    for name, value in getattr(function, "__dict__", {}).items():
+        if not hasattr(type(memo), name) and not name.startswith("_"):
+            setattr(memo, name, value)
 
 
 class PassThrough(Memo[P, R]):

@@ -20,7 +20,7 @@ class Options:
     ignore: tuple[str, ...] = ()
     key: Callable[..., Any] | None = None
     typed: bool = True
-    version: str = ""
+    version: str | int | None = None
     name: str | None = None
     tags: tuple[str, ...] = ()
     cache_if: Callable[[Any], bool] | None = None
@@ -42,7 +42,7 @@ class Options:
             raise InvalidArgument(f"name={name!r} must be text such as 'features' or 'project.features', or None")
         return cls(
             config.optional_duration(ttl, "ttl"), _texts(ignore, "ignore"), key, typed,
-            "" if version is None else repr(version), name, _texts(tags, "tags"), cache_if,
+            version, name, _texts(tags, "tags"), cache_if,
         )  # fmt: skip
 
 

@@ -158,7 +158,7 @@ class Store(Catalogue):
             row = self._backend.fetch(key)
             if row is None:
                 return NEW
-            content, checksum, name, created, expires, seconds = row
+            _, content, checksum, name, created, expires, seconds = row
             now = self._clock()
             if expires is not None and expires <= now:
                 return EXPIRED
@@ -177,7 +177,7 @@ class Store(Catalogue):
         whole = self._backend.fetch_pieces(key)
         if whole is None:
             raise CorruptEntry("the entry was removed while it was read")
-        (_, checksum, name, created, expires, _), pieces = whole
+        (_, _, checksum, name, created, expires, _), pieces = whole
         return codec.decode_pieces(name, pieces, binding_of(key, name, created, expires), checksum)
 
     def _missing_by(self, error: Exception) -> Missing:
@@ -193,7 +193,7 @@ class Store(Catalogue):
         row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
         if row is None:
             return False
-        expires = row[4]
+        expires = row[5]
         return expires is None or expires > self._now()
 
     # The steps of a miss

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -44,10 +43,8 @@ def _check_plain(function: Any) -> None:
         raise InvalidArgument(f"memoize() was given the class {function.__qualname__}: memoize what makes an instance")
     if not callable(function):
         raise InvalidArgument(f"memoize() takes a function, not {function!r}; options go by name, as memoize(ttl=60)")
-    called = function if isinstance(function, types.FunctionType) else type(function).__call__
-    unwrapped = inspect.unwrap(called)
     for test, shape in SHAPES_TO_COME.items():
-        if test(unwrapped):
+        if test(function) or test(type(function).__call__):
             raise InvalidArgument(f"memoize() takes plain functions; {'.'.join(function_name(function))} is {shape}")
 
 

@@ -27,9 +27,9 @@ FIRST_64_BITS = struct.Struct(">Q")
 Execute = Callable[[str, Mapping[str, Any]], Sequence[Any]]
 
 
-# What a hit needs of an entry: value (None where it lies in chunks), checksum, codec, created, expires and
+# What a hit needs of an entry: key, value (None where it lies in chunks), checksum, codec, created, expires and
 # compute_seconds. A plain tuple, as the driver gives it: naming its fields would cost a hit 5 %.
-Row = tuple[bytes | None, bytes, str, float, float | None, float]
+Row = tuple[bytes, bytes | None, bytes, str, float, float | None, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,17 +52,17 @@ class SQLiteBackend:
     def fetch(self, key: bytes) -> Row | None:
         """Return the row of a key, as one read outside any transaction."""
         try:
-            found: Row | None = self._connections.get().execute(sql.FETCH, (entry_id(key), key)).fetchone()
+            found: Row | None = self._connections.get().execute(sql.FETCH, (entry_id(key),)).fetchone()
         except sqlite3.Error as error:
             raise StoreUnavailable(f"reading failed: {error}") from error
-        return found
+        return found if found is not None and found[0] == key else None
 
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return the row of a key with its value's pieces, both from one moment."""
         connection = self._connections.get()
         with translated("reading"), _reading(connection):
-            row = connection.execute(sql.FETCH, (entry_id(key), key)).fetchone()
-            if row is None:
+            row = connection.execute(sql.FETCH, (entry_id(key),)).fetchone()
+            if row is None or row[0] != key:
                 return None
             numbers = [number for (number,) in connection.execute(sql.CHUNKS, (entry_id(key),))]
             return row, iter([_blob(connection, number) for number in numbers])

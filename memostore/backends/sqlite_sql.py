@@ -15,7 +15,8 @@ __all__ = ["insert_entry", "summed"]
 EPOCH = date(1970, 1, 1)
 SECONDS_A_DAY = 86400
 
-FETCH = "SELECT value, checksum, codec, created, expires, compute_seconds FROM entry WHERE id = ? AND key = ?"
+# The key is compared by the caller: a second parameter costs more than a column.
+FETCH = "SELECT key, value, checksum, codec, created, expires, compute_seconds FROM entry WHERE id = ?"
 
 TOTALS_OF = """
 SELECT entries, bytes, coalesce((SELECT sum(seconds_saved) FROM daily WHERE function_id = function.id), 0.0)

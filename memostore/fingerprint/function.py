@@ -6,22 +6,23 @@ import inspect
 import json
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from memostore.digest import digest_parts
-from memostore.errors import UnkeyableArgument
-from memostore.fingerprint import bytecode
+from memostore.fingerprint.bytecode import encode_body
+from memostore.fingerprint.held import Held, unfold
+from memostore.keys.encoding import Encoder
 from memostore.keys.naming import function_name
-from memostore.keys.rules import encode
+from memostore.keys.rules import encode, rule_for
 
 __all__ = ["CodeVersion", "code_version"]
 
 LEVEL = "body"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CodeVersion:
     """One version of a function's code. `source` and `manifest` are read when an entry is saved, not on a hit."""
 
@@ -29,8 +30,7 @@ class CodeVersion:
     qualname: str
     fingerprint: bytes
     function: Callable[..., Any] | None
-    seen: tuple[str, ...] = ()
-    unseen: tuple[str, ...] = ()
+    held: list[Held] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -49,8 +49,10 @@ class CodeVersion:
 
     @cached_property
     def manifest(self) -> str:
-        """What the fingerprint covers, as JSON: `seen`, and by name what could not be followed, `unseen`."""
-        return json.dumps({"level": LEVEL, "seen": list(self.seen), "unseen": list(self.unseen)})
+        """What is covered, as JSON: `seen`, and by name what could not be followed, `unseen`."""
+        seen = [held.name for held in self.held if held.seen]
+        unseen = [held.name for held in self.held if not held.seen]
+        return json.dumps({"level": LEVEL, "seen": ["code", *seen], "unseen": unseen})
 
 
 def code_version(function: Callable[..., Any], name: str | None = None) -> CodeVersion:
@@ -62,19 +64,11 @@ def code_version(function: Callable[..., Any], name: str | None = None) -> CodeV
     module, qualname = function_name(function)
     if name is not None:
         module, _, qualname = name.rpartition(".") if "." in name else (module, "", name)
-    body, seen, unseen = _encoded(function)
-    return CodeVersion(module, qualname, digest_parts(b"v", [LEVEL.encode(), *body]), function, seen, unseen)
+    code, held = unfold(function)
+    return CodeVersion(module, qualname, digest_parts(b"v", [LEVEL.encode(), _body(code)]), function, held)
 
 
-def _encoded(function: Callable[..., Any]) -> tuple[list[bytes], tuple[str, ...], tuple[str, ...]]:
-    """Return the canonical parts of a callable's code, their names, and the names of those that have none."""
-    if not isinstance(function, types.FunctionType):
-        return [encode(function)], ("callable",), ()
-    parts, seen, unseen = [encode(function.__code__)], ["code"], []
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            parts.append(encode((name, bytecode.content_of(cell))))
-            seen.append(name)
-        except UnkeyableArgument:
-            unseen.append(name)
-    return parts, tuple(seen), tuple(unseen)
+def _body(code: Any) -> bytes:
+    if isinstance(code, types.FunctionType):
+        return Encoder(lambda kind: encode_body if kind is types.CodeType else rule_for(kind)).encode(code.__code__)
+    return encode(code)

@@ -12,6 +12,8 @@ from memostore.keys.state import encode_object
 
 __all__ = ["rule_for"]
 
+X87_MANTISSA = 63  # bits; a long double of 80 bits in 16 bytes
+
 
 def rule_for(kind: type) -> Rule:
     """Return the rule of a type whose nearest library base is NumPy's or pandas'."""
@@ -27,17 +29,28 @@ def _array(value: Any) -> Walk:
 
     # A memmap is an array that happens to lie in a file; other subclasses (masked, matrix) behave differently.
     kind = type(value)
-    name = "numpy.ndarray" if kind is numpy.ndarray or kind is numpy.memmap else type_name(kind)
+    is_plain = kind is numpy.ndarray or kind is numpy.memmap
     plain = value.view(numpy.ndarray)
-    mask = getattr(value, "mask", None)
     return encode_tagged(
-        b"N", name, ((".dtype", ""), _dtype_text(plain.dtype)), ((".shape", ""), plain.shape),
-        (("{}", ""), _content(plain)), ((".mask", ""), mask),
+        b"N", "numpy.ndarray" if is_plain else type_name(kind),
+        ((".dtype", ""), _dtype_parts(plain.dtype)), ((".shape", ""), plain.shape), (("{}", ""), _content(plain)),
+        ((".__dict__", ""), None if is_plain else _array_attributes(value)),
     )  # fmt: skip
 
 
-def _dtype_text(dtype: Any) -> Any:
-    return dtype.str if dtype.names is None else [(name, dtype[name].str, dtype[name].shape) for name in dtype.names]
+def _array_attributes(value: Any) -> Any:
+    import numpy
+
+    if isinstance(value, numpy.ma.MaskedArray):
+        return (numpy.ma.getmaskarray(value), value.fill_value, value.hardmask)
+    return getattr(value, "__dict__", None)
+
+
+def _dtype_parts(dtype: Any) -> Any:
+    """Return a dtype as text, or for records as the names, dtypes and shapes of its fields."""
+    if dtype.subdtype is not None:
+        return (_dtype_parts(dtype.base), dtype.shape)
+    return dtype.str if dtype.names is None else [(name, _dtype_parts(dtype[name])) for name in dtype.names]
 
 
 def _content(array: Any) -> Any:
@@ -48,16 +61,22 @@ def _content(array: Any) -> Any:
         return [_content(array[name]) for name in array.dtype.names]
     if array.dtype.hasobject or array.dtype.kind == "T":
         return array.ravel().tolist()
-    contiguous = numpy.ascontiguousarray(array)
-    return digest_buffer(contiguous.reshape(-1).view(numpy.uint8)) if contiguous.size else b""
+    raw = numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8)
+    if array.dtype.char in "gG" and numpy.finfo(array.dtype).nmant == X87_MANTISSA:
+        raw = numpy.ascontiguousarray(raw.reshape(-1, 16)[:, :10]).reshape(-1)  # the other six bytes are padding
+    return digest_buffer(raw) if raw.size else b""
 
 
 def _numpy_scalar(value: Any) -> Walk:
-    return encode_tagged(b"n", "numpy", ((".dtype", ""), _dtype_text(value.dtype)), (("{}", ""), value.tobytes()))
+    import numpy
+
+    content = _content(numpy.asarray(value))
+    return encode_tagged(b"n", "numpy", ((".dtype", ""), _dtype_parts(value.dtype)), (("{}", ""), content))
 
 
 def _dtype(value: Any) -> Walk:
-    return encode_tagged(b"n", "numpy.dtype", (("{}", ""), _dtype_text(value)))
+    layout = value.fields and [(name, field[1:]) for name, field in value.fields.items()]
+    return encode_tagged(b"n", "numpy.dtype", (("{}", ""), (_dtype_parts(value), layout, value.itemsize)))
 
 
 def _frame(value: Any) -> Walk:
@@ -74,7 +93,9 @@ def _series(value: Any) -> Walk:
 
 def _labelled(value: Any, parts: Iterable[tuple[str, Any]]) -> Walk:
     children = [((step, ""), part) for step, part in parts]
-    return encode_tagged(b"F", type_name(type(value)), *children, ((".attrs", ""), value.attrs))
+    own = {name: getattr(value, name, None) for name in value._metadata if name not in ("name", "_name")}
+    flags = value.flags.allows_duplicate_labels
+    return encode_tagged(b"F", type_name(type(value)), *children, ((".attrs", ""), (value.attrs, own, flags)))
 
 
 def _index(value: Any) -> Walk:

@@ -6,7 +6,9 @@ parameters and returns them as a tuple. `inspect.Signature.bind` gives the same 
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,6 +17,11 @@ from memostore.errors import InvalidArgument
 __all__ = ["Binder"]
 
 Kind = inspect.Parameter
+
+# From 3.14 on annotations are evaluated when they are asked for, and may name what does not exist yet.
+AS_TEXT: dict[str, Any] = (
+    {"annotation_format": importlib.import_module("annotationlib").Format.STRING} if sys.version_info >= (3, 14) else {}
+)
 
 STARS: dict[Any, str] = {Kind.VAR_POSITIONAL: "*", Kind.VAR_KEYWORD: "**"}
 
@@ -50,9 +57,12 @@ class Binder:
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the function's signature, or that of `(*args, **kwargs)` where a built-in tells none."""
+    """Return the signature that a call must fit, or that of `(*args, **kwargs)` where a built-in tells none.
+
+    Not that of what the function wraps: a decorator may have other defaults, or pass arguments of its own.
+    """
     try:
-        return inspect.signature(function)
+        return inspect.signature(function, follow_wrapped=False, **AS_TEXT)
     except ValueError:
         return inspect.Signature([Kind("args", Kind.VAR_POSITIONAL), Kind("kwargs", Kind.VAR_KEYWORD)])
 
@@ -70,9 +80,10 @@ def check_ignored(signature: inspect.Signature, ignore: tuple[str, ...]) -> None
 
 def _compile(parameters: list[inspect.Parameter], names: tuple[str, ...], ignored: frozenset[str]) -> Any:
     """Compile `def bind(<the same parameters>): return (<their values>,)`."""
-    results = [_result(p, ignored) for p in parameters if p.name in names]
+    spare = "_" * (1 + max((len(p.name) for p in parameters), default=0))  # longer than any parameter's name
+    results = [_result(p, ignored, spare) for p in parameters if p.name in names]
     source = f"def bind({_parameter_list(parameters)}): return ({''.join(r + ', ' for r in results)})"
-    namespace: dict[str, Any] = {"__builtins__": {}, "_ignored": ignored}
+    namespace: dict[str, Any] = {"__builtins__": {}, spare + "ignored": ignored}
     # The text holds identifiers out of a signature and nothing else; a default's value never becomes text.
     exec(compile(source, "<memostore binding>", "exec"), namespace)  # noqa: S102 # as dataclasses and namedtuple do
     bind = namespace["bind"]
@@ -82,10 +93,10 @@ def _compile(parameters: list[inspect.Parameter], names: tuple[str, ...], ignore
     return bind
 
 
-def _result(parameter: inspect.Parameter, ignored: frozenset[str]) -> str:
+def _result(parameter: inspect.Parameter, ignored: frozenset[str], spare: str) -> str:
     name = parameter.name
     if parameter.kind is Kind.VAR_KEYWORD and ignored:
-        return f"{{k: {name}[k] for k in {name} if k not in _ignored}}"
+        return f"{{{spare}k: {name}[{spare}k] for {spare}k in {name} if {spare}k not in {spare}ignored}}"
     return name
 
 

@@ -25,9 +25,9 @@ def call_key(prefix: bytes, values: tuple[Any, ...], names: tuple[str, ...], fun
     UnkeyableArgument that is raised where a value can't be keyed.
     """
     if SCALARS.issuperset(map(type, values)):  # the common call: one C function writes all of it
-        return digest(prefix + b"t" + marshal.dumps(values, 2))
+        return digest(prefix + marshal.dumps(values, 2))
     try:
-        return digest(prefix + Encoder(rule_for).encode(_Call(values, names)))
+        return digest(prefix + b"#" + Encoder(rule_for).encode(_Call(values, names)))
     except UnkeyableArgument as error:
         raise UnkeyableArgument(
             f"{function}: {error}. Leave the argument out of the key with ignore=[...], or give key=..."
@@ -55,11 +55,24 @@ register(_Call, _encode_call)
 
 
 def untyped(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return values with equal numbers made one: 1, 1.0 and True become 1, as functools does with typed=False."""
-    return tuple(_as_number(value) if type(value) in (bool, float, complex) else value for value in values)
+    """Return values with equal numbers made one: 1, 1.0 and True become 1, as functools does with typed=False.
+
+    Numbers that are arguments, or among `*args` and `**kwargs`; those inside an argument stay what they are.
+    """
+    return tuple(map(_untyped, values))
+
+
+def _untyped(value: Any) -> Any:
+    if type(value) is tuple:
+        return tuple(map(_as_number, value))
+    if type(value) is dict:
+        return {name: _as_number(item) for name, item in value.items()}
+    return _as_number(value)
 
 
 def _as_number(value: Any) -> Any:
+    if type(value) not in (bool, float, complex):
+        return value
     if type(value) is complex and not value.imag:
         value = value.real
     if type(value) is bool or (type(value) is float and value.is_integer()):

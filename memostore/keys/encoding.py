@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Generator, Iterable
+from operator import itemgetter
 from typing import Any
 
 from memostore.digest import digest, frame
@@ -97,6 +98,8 @@ class Encoder:
                     outcome = self._begin(child)
         except Unkeyable as problem:
             raise UnkeyableArgument(f"{self._path()}: {problem}") from problem.__cause__
+        except Exception as error:  # a class's own code, run by a rule, may raise anything
+            raise UnkeyableArgument(f"{self._path()}: its state can't be read: {type(error).__name__}") from error
         assert outcome is not None  # noqa: S101 # the loop ends on a finished node
         return outcome
 
@@ -163,14 +166,14 @@ def encode_unordered(tag: bytes, items: Iterable[Any]) -> Walk:
     return tag + scalar(len(parts)) + b"".join(frame(tag, part) for part in sorted(parts))
 
 
-def encode_pairs(tag: bytes, pairs: Iterable[tuple[Any, Any]], ordered: bool = False) -> Walk:
-    """Encode keys and values."""
-    parts = []
+def encode_pairs(tag: bytes, pairs: Iterable[tuple[Any, Any]]) -> Walk:
+    """Encode keys and values, in the order of the encoded keys."""
+    keyed = []
     for key, value in pairs:
-        encoded_key = yield (" key {!r}", _shown(key)), key
-        parts.append(frame(b"k", encoded_key) + frame(b"v", (yield ("[{!r}]", _shown(key)), value)))
-    if not ordered:
-        parts.sort()
+        keyed.append(((yield (" key {!r}", _shown(key)), key), key, value))
+    parts = []
+    for encoded, key, value in sorted(keyed, key=itemgetter(0)):
+        parts.append(frame(b"k", encoded) + frame(b"v", (yield ("[{!r}]", _shown(key)), value)))
     return tag + scalar(len(parts)) + b"".join(parts)
 
 

@@ -26,13 +26,13 @@ def module_name(name: str) -> str:
 
 
 def type_name(kind: type) -> str:
-    """Return a class's full name.
+    """Return what identifies a class in keys; the colon keeps a module `a.b` from a class `b` in `a`.
 
     >>> import fractions
     >>> type_name(fractions.Fraction)
-    'fractions.Fraction'
+    'fractions:Fraction'
     """
-    return f"{module_name(kind.__module__)}.{kind.__qualname__}"
+    return f"{module_name(kind.__module__)}:{kind.__qualname__}"
 
 
 def function_name(function: Any) -> tuple[str, str]:

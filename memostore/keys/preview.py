@@ -16,6 +16,8 @@ TEXT_LIMIT = 200  # characters of one text
 ITEM_LIMIT = 20  # items of one container
 DEPTH_LIMIT = 4  # containers within containers
 
+ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 def preview_json(names: Iterable[str], values: Iterable[Any]) -> str:
     """Return one call's arguments as a JSON object.
@@ -23,7 +25,15 @@ def preview_json(names: Iterable[str], values: Iterable[Any]) -> str:
     >>> preview_json(["x", "path"], [1.5, b"abc"])
     '{"x": 1.5, "path": "<bytes, 3 bytes>"}'
     """
-    return json.dumps({name: preview(value) for name, value in zip(names, values, strict=False)}, ensure_ascii=False)
+    return ENCODER.encode({name: _safely(value) for name, value in zip(names, values, strict=True)})
+
+
+def _safely(value: Any) -> Any:
+    """Preview one argument; a class whose own methods fail is shown by its name."""
+    try:
+        return preview(value)
+    except Exception:  # noqa: BLE001 # len() and attributes run the user's code, and a preview is worth no error
+        return f"<{type(value).__qualname__}>"
 
 
 def preview(value: Any, depth: int = 0) -> Any:
@@ -35,11 +45,11 @@ def preview(value: Any, depth: int = 0) -> Any:
     if isinstance(value, enum.Enum):
         return f"{type(value).__qualname__}.{value.name}"
     if type(value) is str:
-        return _shortened(value.encode("utf-8", "backslashreplace").decode())
+        return _shortened(value)
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, os.PathLike) and type(value).__module__.startswith("pathlib"):
-        return str(value)
+        return _shortened(str(value))
     return _container(value, depth) if depth < DEPTH_LIMIT else _summary(value)
 
 
@@ -71,4 +81,6 @@ def _shape(value: Any) -> str:
 
 
 def _shortened(text: str) -> str:
+    """Return text that a database takes (no lone surrogates, as file names may have), of limited length."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]}… ({len(text)} characters)"

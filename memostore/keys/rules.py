@@ -32,7 +32,7 @@ from memostore.keys.encoding import (
     scalar,
 )
 from memostore.keys.naming import module_name, type_name
-from memostore.keys.state import State, described, encode_object, encode_state, state_without_derived
+from memostore.keys.state import State, described, encode_object, encode_state, own_state
 
 __all__ = ["encode", "register", "rule_for"]
 
@@ -185,45 +185,34 @@ def _own_key(value: Any) -> Walk:
     return encode_tagged(b"K", type_name(type(value)), ((".__memo_key__()", ""), type(value).__memo_key__(value)))
 
 
-def _text_subclass(value: str) -> Walk:
-    return _subclass(value, str.__str__(value))
-
-
-def _number_subclass(value: Any) -> Walk:
-    plain = next(base for base in (int, float, complex, bytes, bytearray) if isinstance(value, base))
-    return _subclass(value, plain(value) if plain is not int else int.__index__(value))
-
-
 def _subclass(value: Any, plain: Any) -> Walk:
     """Encode an instance of a subclass of a built-in: which class, the built-in value, and its attributes."""
-    attributes = state_without_derived(value, getattr(value, "__dict__", {}))
-    return encode_tagged(b"U", type_name(type(value)), (("{}", ""), plain), ((".__dict__", ""), attributes))
+    return encode_tagged(b"U", type_name(type(value)), (("{}", ""), plain), (("{}", ""), own_state(value)))
+
+
+def _subclass_of(plain: Callable[[Any], Any]) -> Rule:
+    """Make the rule of a built-in's subclasses. `plain` asks the built-in's own method: a subclass may lie in its."""
+    return lambda value: _subclass(value, plain(value))
 
 
 def _tuple_subclass(value: tuple[Any, ...]) -> Walk:
+    if hasattr(type(value), "n_fields"):  # time.struct_time, os.stat_result: some fields are no items of the tuple
+        return encode_object(value)
     return _subclass(value, tuple.__getitem__(value, slice(None)))
 
 
-def _list_subclass(value: list[Any]) -> Walk:
-    return _subclass(value, list.__getitem__(value, slice(None)))
+def _path(value: pathlib.PurePath) -> Walk:
+    kind = type(value)
+    if kind in (pathlib.PosixPath, pathlib.WindowsPath):
+        return encode_tagged(b"V", "Path", (("{}", ""), str(value)))
+    return encode_tagged(
+        b"V", type_name(kind), (("{}", ""), str(value)), ((".__dict__", ""), getattr(value, "__dict__", None))
+    )
 
 
-def _set_subclass(value: Any) -> Walk:
-    plain = set if isinstance(value, set) else frozenset
-    return _subclass(value, plain(plain.__iter__(value)))
-
-
-def _dict_subclass(value: dict[Any, Any]) -> Walk:
-    default = getattr(value, "default_factory", None)
-    return _subclass(value, (dict(dict.items(value)), default))
-
-
-def _ordered_dict(value: collections.OrderedDict[Any, Any]) -> Walk:
-    return _subclass(value, list(collections.OrderedDict.items(value)))
-
-
-def _deque(value: collections.deque[Any]) -> Walk:
-    return _subclass(value, (value.maxlen, list(value)))
+def _lru_cached(value: Any) -> Walk:
+    parameters = value.cache_parameters()
+    return encode_tagged(b"W", "lru_cache", ((".__wrapped__", ""), value.__wrapped__), (("{}", ""), parameters))
 
 
 def _refuse(value: Any) -> bytes:
@@ -244,6 +233,8 @@ REFUSED: frozenset[type] = frozenset({
     threading.Event, threading.local, weakref.ref, types.CodeType,
 })  # fmt: skip
 
+default_factory_of = vars(collections.defaultdict)["default_factory"].__get__
+
 RULES: dict[type, Rule] = {
     list: _list, tuple: _tuple, dict: _dict, set: _set, frozenset: _frozenset,
     bytes: _bytes, bytearray: _bytearray, memoryview: _memoryview,
@@ -260,17 +251,26 @@ RULES: dict[type, Rule] = {
     uuid.UUID: _by("UUID", lambda v: v.int),
     re.Pattern: _by("re.Pattern", lambda v: (v.pattern, v.flags)),
     types.MappingProxyType: _by("mappingproxy", dict),
+    type(functools.lru_cache(len)): _lru_cached,
     types.SimpleNamespace: _by("SimpleNamespace", vars),
 }  # fmt: skip
 
 # Subclasses of built-ins, and families whose concrete class depends on the platform.
 BY_BASE: dict[type, Rule] = {
-    pathlib.PurePath: _by("Path", str),
+    pathlib.PurePath: _path,
     functools.partial: _partial,
-    collections.OrderedDict: _ordered_dict,
-    collections.deque: _deque,
-    str: _text_subclass, int: _number_subclass, float: _number_subclass, complex: _number_subclass,
-    bytes: _number_subclass, bytearray: _number_subclass,
-    tuple: _tuple_subclass, list: _list_subclass, dict: _dict_subclass,
-    set: _set_subclass, frozenset: _set_subclass,
+    collections.OrderedDict: _subclass_of(lambda v: list(collections.OrderedDict.items(v))),
+    collections.deque: _subclass_of(lambda v: (v.maxlen, list(collections.deque.__iter__(v)))),
+    collections.defaultdict: _subclass_of(lambda v: (dict(dict.items(v)), default_factory_of(v))),
+    str: _subclass_of(str.__str__),
+    int: _subclass_of(int.__index__),
+    float: _subclass_of(float.__float__),
+    complex: _subclass_of(complex.__complex__),
+    bytes: _subclass_of(lambda v: bytes.__getitem__(v, slice(None))),
+    bytearray: _subclass_of(lambda v: bytearray.__getitem__(v, slice(None))),
+    tuple: _tuple_subclass,
+    list: _subclass_of(lambda v: list.__getitem__(v, slice(None))),
+    dict: _subclass_of(lambda v: dict(dict.items(v))),
+    set: _subclass_of(lambda v: set(set.__iter__(v))),
+    frozenset: _subclass_of(lambda v: frozenset(frozenset.__iter__(v))),
 }  # fmt: skip

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import copyreg
 import functools
+import inspect
 import io
 from collections.abc import Iterator
 from typing import Any
 
-from memostore.keys.encoding import Unkeyable, Walk, encode_tagged, scalar
+from memostore.keys.encoding import Unkeyable, Walk, encode_pairs, encode_tagged, scalar
 from memostore.keys.naming import module_name, type_name
 
-__all__ = ["State", "described", "encode_object", "encode_state", "state_without_derived"]
+__all__ = ["State", "described", "encode_object", "encode_state", "own_state"]
+
+
+class State:
+    """An object's attributes, so that messages say `.name` where a dict's would say `['name']`."""
+
+    def __init__(self, attributes: dict[Any, Any]) -> None:
+        self.attributes = attributes
 
 
 def encode_object(value: Any) -> Walk:
-    """Encode an object by the state that pickle would save, walked canonically; the pickle bytes are never used."""
+    """Encode an object by what `copyreg` or its class would have pickle save of it."""
+    reducer = copyreg.dispatch_table.get(type(value))
     try:
-        reduced = value.__reduce_ex__(4)
+        reduced = value.__reduce_ex__(4) if reducer is None else reducer(value)
     except Exception as error:  # a class may raise anything here; TypeError is what unpicklable ones do
         raise Unkeyable(described(value)) from error
     if isinstance(reduced, str):
-        return encode_tagged(b"g", type_name(type(value)), (("{}", ""), reduced))
+        module = module_name(getattr(value, "__module__", None) or "")
+        return encode_tagged(b"g", type_name(type(value)), (("{}", ""), (module, reduced)))
     return _reduced(value, *reduced)
 
 
@@ -31,51 +42,55 @@ def _reduced(
         b"O", type_name(type(value)),
         ((" its factory", ""), _factory_name(factory)),
         ((" its arguments", ""), tuple(args)),
-        (("{}", ""), State(state_without_derived(value, state))),
+        (("{}", ""), _state_parts(value, state)),
         (("{}", ""), None if items is None else list(items)),
         (("{}", ""), None if pairs is None else dict(pairs)),
     )  # fmt: skip
 
 
 def _factory_name(factory: Any) -> str:
-    return f"{module_name(getattr(factory, '__module__', '') or '')}.{getattr(factory, '__qualname__', factory)}"
+    return f"{module_name(getattr(factory, '__module__', '') or '')}:{getattr(factory, '__qualname__', factory)}"
 
 
-class State:
-    """An object's state, so that messages say `.name` where a dict's would say `['name']`."""
-
-    def __init__(self, state: Any) -> None:
-        self.state = state
+def own_state(value: Any) -> Any:
+    """Return the attributes of an instance of a built-in's subclass, those in slots too."""
+    return _state_parts(value, object.__getstate__(value))  # type: ignore[attr-defined] # new in 3.11
 
 
-def encode_state(value: State) -> Walk:
-    state = value.state
-    slots: Any = {}
-    if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
-        state, slots = state
-    if type(state) is dict or state is None:
-        return _attributes({**(state or {}), **slots})
-    return encode_tagged(b"S", "state", (("{}", ""), state), (("{}", ""), slots))
+def _state_parts(value: Any, state: Any) -> Any:
+    """Return a pickle state with the dictionaries in it marked as attributes."""
+    if isinstance(state, tuple) and len(state) == 2:
+        return tuple(_marked(value, part) for part in state)
+    return _marked(value, state)
 
 
-def _attributes(attributes: dict[Any, Any]) -> Walk:
-    parts = []
-    for name in sorted(attributes, key=str):
-        encoded = yield (".{}", name), attributes[name]
-        parts.append(scalar((str(name), len(encoded))) + encoded)
-    return b"A" + b"".join(parts)
+def _marked(value: Any, part: Any) -> Any:
+    return State(_without_derived(value, part)) if type(part) is dict else part
 
 
-def state_without_derived(value: Any, state: Any) -> Any:
+def _without_derived(value: Any, attributes: dict[Any, Any]) -> dict[Any, Any]:
     """Leave out what `functools.cached_property` has put beside the attributes: it follows from them."""
-    if type(state) is not dict:
-        return state
-    kind = type(value)
-    return {
-        name: attribute
-        for name, attribute in state.items()
-        if not isinstance(getattr(kind, name, None) if isinstance(name, str) else None, functools.cached_property)
-    }
+    derived = {name for name in attributes if isinstance(name, str) and _is_cached_property(type(value), name)}
+    return {name: attribute for name, attribute in attributes.items() if name not in derived}
+
+
+def _is_cached_property(kind: type, name: str) -> bool:
+    return isinstance(inspect.getattr_static(kind, name, None), functools.cached_property)
+
+
+def encode_state(state: State) -> Walk:
+    """Encode attributes by name."""
+    if {str}.issuperset(map(type, state.attributes)):
+        return _named(state.attributes)
+    return encode_pairs(b"a", state.attributes.items())
+
+
+def _named(attributes: dict[str, Any]) -> Walk:
+    parts = []
+    for name in sorted(attributes):
+        encoded = yield (".{}", name), attributes[name]
+        parts.append(scalar((name, len(encoded))) + encoded)
+    return b"A" + b"".join(parts)
 
 
 def described(value: Any) -> str:

@@ -1,0 +1,105 @@
+"""What a callable carries besides its code: closure cells, a bound receiver, a partial's arguments.
+
+It belongs to the call, not to the code: it may be another the next time. It is looked at on every call, and encoded
+again unless it is the same object as before and of a kind that can't change.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from memostore.errors import UnkeyableArgument
+from memostore.keys.encoding import SCALARS
+from memostore.keys.rules import encode
+
+__all__ = ["Held", "unfold"]
+
+UNCHANGING = SCALARS | {bytes, type, types.ModuleType, types.BuiltinFunctionType, types.CodeType}
+LARGE = 1 << 20  # bytes; an array or frame from here on is taken to be the same while it is the same object
+
+
+class Held:
+    """One thing that a callable carries. `required`: a call fails where it can't be keyed, as with an argument."""
+
+    def __init__(self, name: str, get: Callable[[], Any], required: bool) -> None:
+        self.name = name
+        self.seen = True
+        self._get = get
+        self._required = required
+        self._last: Any = self  # nothing that `get` returns is this object
+        self._encoded = b""
+
+    def encoded(self) -> bytes:
+        """Return the canonical bytes of what is there now."""
+        try:
+            content = self._get()
+        except ValueError:  # a cell whose variable has not been assigned yet
+            return b"unset"
+        if content is self._last:
+            return self._encoded
+        encoded = self._encode(content)
+        self._last, self._encoded = (content, encoded) if _is_unchanging(content) else (self, encoded)
+        return encoded
+
+    def _encode(self, content: Any) -> bytes:
+        try:
+            return encode(content)
+        except UnkeyableArgument as error:
+            if self._required:
+                raise UnkeyableArgument(f"{self.name}{error}") from error.__cause__
+            self.seen = False
+            return b"unkeyable"
+
+
+def _is_unchanging(content: Any) -> bool:
+    kind = type(content)
+    if kind is types.FunctionType:
+        return content.__closure__ is None and UNCHANGING.issuperset(map(type, content.__defaults__ or ()))
+    return kind in UNCHANGING or (getattr(kind, "nbytes", None) is not None and content.nbytes >= LARGE)
+
+
+def unfold(function: Any) -> tuple[Any, list[Held]]:
+    """Return the code that a callable runs in the end (a function, or something to be encoded as it is), and what
+    it carries on the way there.
+    """
+    held: list[Held] = []
+    while True:
+        inner = _inner(function)
+        if inner is None:
+            break
+        held += _carried(function)
+        function = inner
+    if isinstance(function, types.FunctionType):
+        held += _cells(function)
+    return function, held
+
+
+def _inner(function: Any) -> Any:
+    """Return what a callable calls, or None for one that is code itself."""
+    if isinstance(function, (types.FunctionType, types.BuiltinFunctionType, type)):
+        return None
+    if isinstance(function, types.MethodType):
+        return function.__func__
+    if isinstance(function, functools.partial):
+        return function.func
+    if hasattr(function, "cache_parameters"):  # functools.lru_cache, or a function memoized elsewhere
+        return function.__wrapped__
+    call = type(function).__call__
+    return call if isinstance(call, types.FunctionType) else None
+
+
+def _carried(function: Any) -> Iterator[Held]:
+    if isinstance(function, types.MethodType):
+        yield Held("__self__", lambda: function.__self__, required=True)
+    elif isinstance(function, functools.partial):
+        yield Held("partial", lambda: (function.args, function.keywords), required=True)
+    elif not hasattr(function, "cache_parameters"):
+        yield Held("self", lambda: function, required=True)
+
+
+def _cells(function: types.FunctionType) -> Iterator[Held]:
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        yield Held(name, functools.partial(getattr, cell, "cell_contents"), required=False)
