@@ -111,14 +111,13 @@ class Catalogue:
     def evict(self, to: int | str | None = None, entries: int | None = None, *, dry_run: bool = False) -> int:
         """Evict by the store's policy until at most `to` bytes ("1GB") or `entries` entries are left; return how many.
 
-        Bytes are counted as by `max_size`. With `dry_run=True` nothing is removed. Raises InvalidArgument where
-        neither is given.
+        Entries whose TTL has passed go first, and are not among those counted. Bytes are counted as by `max_size`.
+        With `dry_run=True` nothing is removed. Raises InvalidArgument where neither is given.
         """
         limits = _limits(to, entries)
         self.flush()
 
         def run(execute: Execute) -> list[Evicted]:
-            eviction.rank_anew(execute, self._rank)
             return eviction.evict_to(execute, limits, self._rank, eviction.NOTHING, self._now())
 
         evicted = self._run_writing(run, commit=not dry_run)

@@ -19,16 +19,19 @@ __all__ = [
     "FLUSH_INTERVAL",
     "ON_ERROR_CHOICES",
     "SQL_TIME_LIMIT",
+    "USES_KEPT",
     "choice",
     "count",
     "default_url",
     "duration",
+    "flag",
     "optional_duration",
     "optional_size",
     "size",
 ]
 
 BUSY_TIMEOUT: Final = 2.0  # seconds to wait for another process's lock
+USES_KEPT: Final = 100_000  # counted hits that wait where the file is locked
 FLUSH_INTERVAL: Final = 0.5  # seconds a counted hit waits in memory; the promise is one second
 SQL_TIME_LIMIT: Final = 30.0  # seconds for one Store.sql
 ENTRY_OVERHEAD: Final = 320  # bytes of key, metadata and indexes beside a value, as max_size counts them
@@ -97,6 +100,13 @@ def optional_size(value: Any, argument: str) -> int | None:
     if value is None:
         return None
     return _above_zero(size(value, argument), value, argument)
+
+
+def flag(value: Any, argument: str) -> bool:
+    """Return True or False, and take nothing else for either."""
+    if not isinstance(value, bool):
+        raise InvalidArgument(f"{argument}={value!r} must be True or False")
+    return value
 
 
 def count(value: Any, argument: str) -> int | None:

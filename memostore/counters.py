@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
 
 from memostore.backends.protocol import Use
-from memostore.config import FLUSH_INTERVAL
+from memostore.config import FLUSH_INTERVAL, USES_KEPT
+from memostore.errors import StoreError
 
 __all__ = ["Counters"]
 
@@ -18,11 +20,13 @@ __all__ = ["Counters"]
 class Counters:
     """A buffer of uses that a background thread writes within FLUSH_INTERVAL seconds, and exit at the latest.
 
-    `deque.append` and `popleft` are atomic: counting takes no lock, and no use is written twice.
+    `deque.append` and `popleft` are atomic: counting takes no lock, and no use is written twice. Uses that can't be
+    written at the moment wait for the next time.
     """
 
-    def __init__(self, write: Callable[[list[Use]], None]) -> None:
+    def __init__(self, write: Callable[[list[Use]], None], tell: Callable[[StoreError], None]) -> None:
         self._write = write
+        self._tell = tell
         self._uses: deque[Use] = deque()
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
@@ -35,7 +39,7 @@ class Counters:
             self._start()
 
     def take(self) -> list[Use]:
-        """Return what is waiting and forget it; the caller writes it."""
+        """Return what is waiting and forget it; the caller writes it, or gives it back."""
         taken = []
         while self._uses:
             try:
@@ -44,11 +48,19 @@ class Counters:
                 break
         return taken
 
+    def give_back(self, uses: list[Use]) -> None:
+        """Keep uses that could not be written for the next time, as long as they are not too many."""
+        self._uses.extendleft(reversed(uses[: max(0, USES_KEPT - len(self._uses))]))
+
     def flush(self) -> None:
-        """Write what is waiting."""
+        """Write what is waiting. A fault is told, never raised: counting is nobody's call."""
         uses = self.take()
         if uses:
-            self._write(uses)
+            try:
+                self._write(uses)
+            except StoreError as error:
+                self.give_back(uses)
+                self._tell(error)
 
     def close(self) -> None:
         """Write what is waiting and end the thread."""
@@ -62,6 +74,7 @@ class Counters:
         self._wake = threading.Event()
 
     def _start(self) -> None:
+        _flush_before_a_worker_ends()
         thread = threading.Thread(target=self._run, name="memostore-counters", daemon=True)
         self._thread = thread
         try:
@@ -73,10 +86,25 @@ class Counters:
         """Write once after the interval, then end: an idle program keeps no thread."""
         self._wake.wait(FLUSH_INTERVAL)
         self._thread = None
-        self.flush()
+        with FORK_LOCK:
+            self.flush()
 
 
 LIVING: weakref.WeakSet[Counters] = weakref.WeakSet()
+
+# Held by a thread of ours inside SQLite: a fork waits for it, or the child would inherit SQLite's own locks, locked.
+FORK_LOCK = threading.Lock()
+
+_worker: int | None = None  # the process for which multiprocessing was asked to flush at its end
+
+
+def _flush_before_a_worker_ends() -> None:
+    """Multiprocessing's forked workers leave without running what atexit holds; they run their own finalizers."""
+    global _worker  # once for each process
+    module = sys.modules.get("multiprocessing.util")
+    if module is not None and _worker != os.getpid():
+        _worker = os.getpid()
+        module.Finalize(None, _flush_all, exitpriority=0)
 
 
 def _flush_all() -> None:
@@ -85,10 +113,14 @@ def _flush_all() -> None:
 
 
 def _forget_all() -> None:
+    global FORK_LOCK  # the child's copy is locked
+    FORK_LOCK = threading.Lock()
     for counters in list(LIVING):
         counters.forget()
 
 
 atexit.register(_flush_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
+    os.register_at_fork(
+        before=lambda: FORK_LOCK.acquire(), after_in_parent=lambda: FORK_LOCK.release(), after_in_child=_forget_all
+    )

@@ -103,13 +103,13 @@ def make_room(execute: Execute, limits: Limits, rank: Priorities, keep: int, now
     """
     if not limits or not _over(execute, limits):
         return []
-    execute(DELETE_EXPIRED, {"now": now})
-    rank_anew(execute, rank)
     return evict_to(execute, limits, rank, keep, now)
 
 
 def evict_to(execute: Execute, limits: Limits, rank: Priorities, keep: int, now: float) -> list[Evicted]:
-    """Remove the entries of lowest priority until the limits hold; return what was evicted."""
+    """Remove expired entries, then those of lowest priority, until the limits hold; return what was evicted."""
+    execute(DELETE_EXPIRED, {"now": now})
+    rank_anew(execute, rank)
     evicted: list[Evicted] = []
     ((entries, size),) = execute(TOTALS, {})
     while limits.exceeded(entries, size):

@@ -38,7 +38,9 @@ class Options:
             raise InvalidArgument(f"typed={typed!r} must be True or False")
         if version is not None and (isinstance(version, bool) or not isinstance(version, (str, int))):
             raise InvalidArgument(f"version={version!r} must be text or a whole number, or None")
-        if name is not None and (not isinstance(name, str) or not name.strip(".") or "*" in name):
+        if name is not None and not (
+            isinstance(name, str) and name.strip(".") and name.isprintable() and "*" not in name
+        ):
             raise InvalidArgument(f"name={name!r} must be text such as 'features' or 'project.features', or None")
         return cls(
             config.optional_duration(ttl, "ttl"), _texts(ignore, "ignore"), key, typed,

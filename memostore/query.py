@@ -38,7 +38,7 @@ class Moment:
 
 def by_function(value: Any, _: Moment) -> ColumnElement[bool]:
     """Match a function object, a full or a qualified name, or a pattern with `*` and `?`."""
-    if isinstance(value, str):
+    if isinstance(value, str) and value:
         return _by_name(value)
     if callable(value):
         module, qualname = getattr(value, "memo_name", None) or function_name(value)
@@ -56,15 +56,13 @@ def _by_name(text: str) -> ColumnElement[bool]:
 
 def by_code(value: Any, _: Moment) -> ColumnElement[bool]:
     """Match the beginning of a code fingerprint in hex."""
-    text = _text(value, "code", "the hex digits of a fingerprint, or its first ones").lower()
-    return func.lower(func.hex(code.c.fingerprint)).startswith(text, autoescape=True)
+    text = _hex(value, "code", "the hex digits of a fingerprint, or its first ones")
+    return func.lower(func.hex(code.c.fingerprint)).startswith(text)
 
 
 def by_key(value: Any, _: Moment) -> ColumnElement[bool]:
     """Match the beginning of a key in hex."""
-    text = _text(value, "key", "the hex digits of a key, or its first ones").lower()
-    if not set(text) <= set("0123456789abcdef"):
-        raise InvalidArgument(f"key={value!r} must be hex digits, as in the key column of entries")
+    text = _hex(value, "key", "the hex digits of a key, or its first ones")
     first, last = (int(text[:16].ljust(16, fill), 16) >> 1 for fill in "0f")
     same_start = func.lower(func.hex(entry.c.key)).startswith(text)
     return and_(entry.c.id.between(first, last), same_start)
@@ -228,6 +226,13 @@ def _time(seconds: float) -> datetime:
 
 
 def _text(value: Any, argument: str, meaning: str) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value.isprintable() or not value:
         raise InvalidArgument(f"{argument}={value!r} must be {meaning}")
     return value
+
+
+def _hex(value: Any, argument: str, meaning: str) -> str:
+    text = _text(value, argument, meaning).lower()
+    if not set(text) <= set("0123456789abcdef"):
+        raise InvalidArgument(f"{argument}={value!r} must be {meaning}")
+    return text

@@ -82,8 +82,10 @@ class Store(Catalogue):
             raise InvalidArgument(f"clock={clock!r} must be a function that returns seconds since 1970")
         self._clock = clock
         self._ranked = self._closed = False
-        self._backend = backend_for(path, timeout=config.duration(timeout, "timeout"), read_only=bool(read_only))
-        self._counters = Counters(self._write_uses)
+        self._backend = backend_for(
+            path, timeout=config.duration(timeout, "timeout"), read_only=config.flag(read_only, "read_only")
+        )
+        self._counters = Counters(self._write_uses, self._teller.tell)
         self._open()
 
     # Decorating
@@ -234,7 +236,11 @@ class Store(Catalogue):
             key, version, result.arguments, now, expires, result.seconds, payload, checksum, options.tags
         )  # fmt: skip
         uses = self._counters.take() if self._limits else []  # who was hit a moment ago is not the one to evict
-        evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, key, now))
+        try:
+            evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, key, now))
+        except BaseException:
+            self._counters.give_back(uses)
+            raise
         self._teller.emit(Stored(key.hex(), version.name, payload.size, result.seconds))
         for event in evicted:
             self._teller.emit(event)
@@ -320,7 +326,7 @@ class Store(Catalogue):
 
     def _write_uses(self, uses: list[Use]) -> None:
         if not self._backend.read_only and not self._closed:
-            self._teller.guarded("counting hits", lambda: self._backend.touch(uses, self._rank))
+            self._backend.touch(uses, self._rank)
 
 
 def _named(name: Any) -> bytes:

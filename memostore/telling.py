@@ -30,7 +30,7 @@ class Teller:
     def on(self, event: type[Event] | str, hook: Hook) -> None:
         """Register a hook; raise InvalidArgument for an unknown event."""
         kind = EVENTS.get(event) if isinstance(event, str) else event
-        if kind not in self._hooks:
+        if not isinstance(kind, type) or kind not in self._hooks:
             raise InvalidArgument(f"event={event!r} is unknown: choose one of {', '.join(EVENTS)}")
         if not callable(hook):
             raise InvalidArgument(f"hook={hook!r} must be a function that takes the event's record")
@@ -56,6 +56,10 @@ class Teller:
         """Tell of a fault once for each operation, or raise it."""
         if self._raises:
             raise error
+        self.tell(error, operation)
+
+    def tell(self, error: Exception, operation: str = "counting hits") -> None:
+        """Tell of a fault, and warn once for each operation."""
         self.emit(Fault(operation, str(error)))
         self.warn(operation, type(error).__name__, f"memostore goes on without its store: {error}")
 

@@ -33,7 +33,7 @@ def backend_for(where: Any, *, timeout: float, read_only: bool) -> Backend:
 def _path_of(text: str) -> Path:
     scheme, separator, rest = text.partition("://")
     if not separator:
-        return Path(text).expanduser()
+        return _expanded(text)
     if scheme != "sqlite":
         raise InvalidArgument(
             f"path={text!r}: this version keeps stores in SQLite files; give a path, or 'sqlite:///' and a path"
@@ -42,4 +42,11 @@ def _path_of(text: str) -> Path:
         raise InvalidArgument(
             f"path={text!r}: write 'sqlite:///relative.db' or 'sqlite:////absolute.db'; options are arguments of Store"
         )
-    return Path(rest[1:]).expanduser()
+    return _expanded(rest[1:])
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidArgument(f"path={text!r} can't be used: {error}") from error

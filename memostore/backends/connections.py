@@ -16,15 +16,25 @@ __all__ = ["Connections"]
 
 
 class _Holder:
-    """Holds a thread's connection; the thread's end lets go of it, which closes the connection."""
+    """Holds a thread's connection; the thread's end lets go of it, which closes the connection.
 
-    __slots__ = ("__weakref__", "connection")
+    In a forked child, the end of the parent's other threads comes before any hook: there the connection is put aside.
+    """
+
+    __slots__ = ("__weakref__", "connection", "process")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.process = os.getpid()
 
     def __del__(self) -> None:
-        self.connection.close()
+        if self.process == os.getpid():
+            self.connection.close()
+        else:
+            INHERITED.append(self.connection)
+
+
+INHERITED: list[sqlite3.Connection] = []
 
 
 class Connections:
@@ -58,8 +68,8 @@ class Connections:
 
     def park(self) -> None:
         """In a forked child: abandon what the parent opened, without closing it."""
-        for holder in [*self._open, *self._kept]:
-            _never_free(holder)
+        INHERITED.extend(holder.connection for holder in [*self._open, *self._kept])
+        self._kept = []
         self._start_anew()
 
     def _start_anew(self) -> None:
@@ -78,16 +88,19 @@ class Connections:
 LIVING: weakref.WeakSet[Connections] = weakref.WeakSet()
 
 
-def _never_free(holder: _Holder) -> None:
-    """Leak one reference, so that not even the interpreter's end closes the connection."""
-    import ctypes  # slow, and only a forked child needs it
-
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(holder))
-
-
 def _park_all() -> None:
     for connections in list(LIVING):
         connections.park()
+    if INHERITED:
+        _never_free(INHERITED)
+
+
+def _never_free(connections: list[sqlite3.Connection]) -> None:
+    """Leak a reference to each, so that not even the interpreter's end closes them."""
+    import ctypes  # slow, and only a forked child needs it
+
+    for connection in connections:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 if hasattr(os, "register_at_fork"):

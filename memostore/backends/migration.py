@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from memostore.schema import APPLICATION_ID
@@ -40,9 +41,14 @@ def set_up(connection: sqlite3.Connection, is_done: Callable[[], bool]) -> None:
     The file's mark is set in the same transaction: a file that carries it has all its tables.
     """
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-    with engine.connect() as wrapped:
-        wrapped.exec_driver_sql("BEGIN IMMEDIATE")
-        if not is_done():
-            command.upgrade(config_for(wrapped), "head")
-            wrapped.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-        wrapped.commit()
+    try:
+        with engine.connect() as wrapped:
+            wrapped.exec_driver_sql("BEGIN IMMEDIATE")
+            if not is_done():
+                command.upgrade(config_for(wrapped), "head")
+                wrapped.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+            wrapped.commit()
+    except DBAPIError as error:
+        if isinstance(error.orig, sqlite3.Error):
+            raise error.orig from error
+        raise

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from memostore.backends import sqlite_sql as sql
 from memostore.backends.connections import Connections
 from memostore.backends.protocol import NewEntry, Priorities, Row, Use, entry_id
-from memostore.backends.sqlite_open import check_path, connect, prepare, revision_of, translated
+from memostore.backends.sqlite_open import check_path, connect, connect_read_only, prepare, revision_of, translated
 from memostore.backends.sqlite_sandbox import run_sandboxed
 from memostore.errors import ReadOnlyStore, StoreClosed, StoreUnavailable
 
@@ -149,7 +149,9 @@ class SQLiteBackend:
     def _connect(self) -> sqlite3.Connection:
         self._ensure_ready()
         with translated("opening"):
-            return connect(self._target, self.timeout, self.read_only)
+            if self.read_only and self.path is not None:
+                return connect_read_only(self._target, self.timeout)
+            return connect(self._target, self.timeout, read_only=False)
 
     def _ensure_ready(self) -> None:
         if self._closed:

@@ -11,14 +11,14 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from memostore.errors import InvalidArgument, NewerSchema, NotAStore, OlderSchema, StoreError, StoreUnavailable
 from memostore.schema import APPLICATION_ID, PAGE_SIZE, REVISION
 
-__all__ = ["check_path", "connect", "prepare", "revision_of", "translated"]
+__all__ = ["check_path", "connect", "connect_read_only", "prepare", "revision_of", "translated"]
 
 T = TypeVar("T")
 
@@ -82,17 +82,41 @@ def connect(target: str, timeout: float, read_only: bool) -> sqlite3.Connection:
 
 def prepare(path: Path | None, target: str, timeout: float, read_only: bool) -> None:
     """Make sure that a store of the expected revision is there: create or migrate it where that is allowed."""
-    if path is not None and not path.exists():
-        _create_file(path)
-    with _not_a_database(target):
-        connection = connect(target, timeout, read_only)
-    try:
+    if path is not None and _is_ready_on_disk(path, target, timeout):
+        return
+    if read_only:
+        raise OlderSchema(f"{target} has to be migrated: open it once for writing, or run `memostore migrate`")
+    with closing(connect(target, timeout, read_only=False)) as connection:
         if not _is_ready(connection, target):
-            if read_only:
-                raise OlderSchema(f"{target} has to be migrated: open it once for writing, or run `memostore migrate`")
             _retry(lambda: _set_up(connection, target))
-    finally:
+
+
+def connect_read_only(target: str, timeout: float) -> sqlite3.Connection:
+    """Open a connection that can't write, not even a checkpoint.
+
+    Where SQLite needs to write beside the file to read it at all (a directory that is read-only, a journal to roll
+    back), the file alone is read, as it is.
+    """
+    connection = connect(f"{target}?mode=ro", timeout, read_only=True)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
         connection.close()
+        if _primary_code(error) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise
+        return connect(f"{target}?mode=ro&immutable=1", timeout, read_only=True)
+    return connection
+
+
+def _is_ready_on_disk(path: Path, target: str, timeout: float) -> bool:
+    """Judge a file without touching it; a missing one is created, empty."""
+    if not path.exists():
+        _create_file(Path(os.path.realpath(path)))  # where a dangling link leads, if it is one
+        return False
+    if path.stat().st_size == 0:
+        return False
+    with _not_a_database(target), closing(connect_read_only(target, timeout)) as connection:
+        return _is_ready(connection, target)
 
 
 @contextmanager
@@ -101,7 +125,7 @@ def _not_a_database(target: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_NOTADB:
+        if _primary_code(error) != sqlite3.SQLITE_NOTADB:
             raise
         raise NotAStore(f"{target} is not an SQLite database: name another file; this one is left as it is") from error
 
@@ -170,4 +194,9 @@ def _retry(action: Callable[[], T]) -> T:
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return _primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF

@@ -33,7 +33,7 @@ def run_sandboxed(
         if cursor.description is None:
             raise QueryError("this statement gives no rows: sql() runs a SELECT, which can only read")
         return [column[0] for column in cursor.description], cursor.fetchall()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError, ValueError) as error:
         raise _explained(error, time_limit) from error
     finally:
         connection.close()
@@ -63,7 +63,7 @@ def _authorize(action: int, _table: str | None, name: str | None, _database: str
     return sqlite3.SQLITE_DENY
 
 
-def _explained(error: sqlite3.Error, time_limit: float) -> QueryError:
+def _explained(error: Exception, time_limit: float) -> QueryError:
     if "not authorized" in str(error) or "prohibited" in str(error):
         return QueryError(f"only reading is allowed in sql(): {error}. Use invalidate(), evict() or clear() to remove")
     if "interrupted" in str(error):

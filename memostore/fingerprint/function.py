@@ -11,11 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from memostore.digest import digest_parts
-from memostore.fingerprint.bytecode import encode_body
+from memostore.fingerprint.code import encode_body
 from memostore.fingerprint.held import Held, unfold
-from memostore.keys.encoding import Encoder
 from memostore.keys.naming import function_name
-from memostore.keys.rules import encode, rule_for
+from memostore.keys.rules import encode
 
 __all__ = ["CodeVersion", "code_version"]
 
@@ -69,6 +68,4 @@ def code_version(function: Callable[..., Any], name: str | None = None) -> CodeV
 
 
 def _body(code: Any) -> bytes:
-    if isinstance(code, types.FunctionType):
-        return Encoder(lambda kind: encode_body if kind is types.CodeType else rule_for(kind)).encode(code.__code__)
-    return encode(code)
+    return encode_body(code.__code__) if isinstance(code, types.FunctionType) else encode(code)

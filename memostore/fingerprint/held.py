@@ -6,27 +6,32 @@ again unless it is the same object as before and of a kind that can't change.
 
 from __future__ import annotations
 
+import collections
 import functools
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from memostore.errors import UnkeyableArgument
+from memostore.fingerprint.code import written_only
 from memostore.keys.encoding import SCALARS
 from memostore.keys.rules import encode
 
 __all__ = ["Held", "unfold"]
 
 UNCHANGING = SCALARS | {bytes, type, types.ModuleType, types.BuiltinFunctionType, types.CodeType}
+# Where a function only writes (`calls.append(x)`, `n += 1`), nothing of these reaches its result.
+RECORDS = frozenset({list, dict, set, int, float, collections.deque, collections.Counter, collections.defaultdict})
 LARGE = 1 << 20  # bytes; an array or frame from here on is taken to be the same while it is the same object
 
 
 class Held:
     """One thing that a callable carries. `required`: a call fails where it can't be keyed, as with an argument."""
 
-    def __init__(self, name: str, get: Callable[[], Any], required: bool) -> None:
+    def __init__(self, name: str, get: Callable[[], Any], *, required: bool, written: bool = False) -> None:
         self.name = name
         self.seen = True
+        self._written = written
         self._get = get
         self._required = required
         self._last: Any = self  # nothing that `get` returns is this object
@@ -40,6 +45,8 @@ class Held:
             return b"unset"
         if content is self._last:
             return self._encoded
+        if self._written and type(content) in RECORDS:
+            return b"written"
         encoded = self._encode(content)
         self._last, self._encoded = (content, encoded) if _is_unchanging(content) else (self, encoded)
         return encoded
@@ -57,7 +64,8 @@ class Held:
 def _is_unchanging(content: Any) -> bool:
     kind = type(content)
     if kind is types.FunctionType:
-        return content.__closure__ is None and UNCHANGING.issuperset(map(type, content.__defaults__ or ()))
+        defaults = (*(content.__defaults__ or ()), *(content.__kwdefaults__ or {}).values())
+        return content.__closure__ is None and UNCHANGING.issuperset(map(type, defaults))
     return kind in UNCHANGING or (getattr(kind, "nbytes", None) is not None and content.nbytes >= LARGE)
 
 
@@ -101,5 +109,8 @@ def _carried(function: Any) -> Iterator[Held]:
 
 
 def _cells(function: types.FunctionType) -> Iterator[Held]:
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        yield Held(name, functools.partial(getattr, cell, "cell_contents"), required=False)
+    code = function.__code__
+    written = written_only(code) if code.co_freevars else frozenset()
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        get = functools.partial(getattr, cell, "cell_contents")
+        yield Held(name, get, required=False, written=name in written)

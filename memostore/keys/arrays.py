@@ -136,6 +136,10 @@ def _with_mask(array: Any) -> Any:
     return (numpy.where(missing, None, values) if missing.any() else values, missing)
 
 
+def _extension_array(value: Any) -> Walk:
+    return encode_tagged(b"I", type_name(type(value)), (("{}", ""), _column(value)))
+
+
 BY_NAME: dict[str, Rule] = {
     "numpy.ndarray": _array,
     "numpy.generic": _numpy_scalar,
@@ -143,4 +147,5 @@ BY_NAME: dict[str, Rule] = {
     "pandas.DataFrame": _frame,
     "pandas.Series": _series,
     "pandas.Index": _index,
+    "pandas.ExtensionArray": _extension_array,
 }

@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from memostore.digest import digest
+
 __all__ = ["TEXT_LIMIT", "preview", "preview_json"]
 
 TEXT_LIMIT = 200  # characters of one text
@@ -82,5 +84,7 @@ def _shape(value: Any) -> str:
 
 def _shortened(text: str) -> str:
     """Return text that a database takes (no lone surrogates, as file names may have), of limited length."""
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]}… ({len(text)} characters)"
+    text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    if len(text) <= TEXT_LIMIT:
+        return text
+    return f"{text[:TEXT_LIMIT]}… ({len(text)} characters, {digest(text.encode()).hex()[:8]})"

@@ -130,8 +130,7 @@ def _bytearray(value: bytearray) -> bytes:
 
 
 def _memoryview(value: memoryview) -> Walk:
-    contiguous = value if value.c_contiguous else memoryview(value.tobytes())
-    described = (value.format, value.shape, digest_buffer(contiguous))
+    described = (value.format, value.shape, digest_buffer(value.tobytes()))
     return encode_tagged(b"V", "memoryview", (("{}", ""), described))
 
 

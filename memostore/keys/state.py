@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copyreg
 import functools
-import inspect
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -40,7 +39,7 @@ def _reduced(
 ) -> Walk:
     return encode_tagged(
         b"O", type_name(type(value)),
-        ((" its factory", ""), _factory_name(factory)),
+        ((" its factory", ""), _factory(factory)),
         ((" its arguments", ""), tuple(args)),
         (("{}", ""), _state_parts(value, state)),
         (("{}", ""), None if items is None else list(items)),
@@ -48,13 +47,14 @@ def _reduced(
     )  # fmt: skip
 
 
-def _factory_name(factory: Any) -> str:
-    return f"{module_name(getattr(factory, '__module__', '') or '')}:{getattr(factory, '__qualname__', factory)}"
+def _factory(factory: Any) -> Any:
+    """Return what makes the object; of pickle's own helpers, which do nothing but call the class, only the name."""
+    return factory.__qualname__ if getattr(factory, "__module__", None) == "copyreg" else factory
 
 
 def own_state(value: Any) -> Any:
     """Return the attributes of an instance of a built-in's subclass, those in slots too."""
-    return _state_parts(value, object.__getstate__(value))  # type: ignore[attr-defined] # new in 3.11
+    return _state_parts(value, object.__getstate__(value))
 
 
 def _state_parts(value: Any, state: Any) -> Any:
@@ -70,12 +70,14 @@ def _marked(value: Any, part: Any) -> Any:
 
 def _without_derived(value: Any, attributes: dict[Any, Any]) -> dict[Any, Any]:
     """Leave out what `functools.cached_property` has put beside the attributes: it follows from them."""
-    derived = {name for name in attributes if isinstance(name, str) and _is_cached_property(type(value), name)}
+    derived = _cached_properties(type(value))
     return {name: attribute for name, attribute in attributes.items() if name not in derived}
 
 
-def _is_cached_property(kind: type, name: str) -> bool:
-    return isinstance(inspect.getattr_static(kind, name, None), functools.cached_property)
+@functools.lru_cache(maxsize=4096)
+def _cached_properties(kind: Any) -> frozenset[str]:
+    members = (member for base in kind.__mro__ for member in vars(base).items())
+    return frozenset(name for name, member in members if isinstance(member, functools.cached_property))
 
 
 def encode_state(state: State) -> Walk:
