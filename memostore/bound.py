@@ -53,6 +53,10 @@ class BoundMemo(Generic[P, R]):
         """Pickle as the attribute of the instance, as bound methods are."""
         return getattr, (self.__self__, self.__func__.__name__)
 
+    def __memo_key__(self) -> Any:
+        """Stand, as an argument of another memoized call, for the method and its receiver."""
+        return self.__func__, self.__self__
+
     def __repr__(self) -> str:
         return f"<bound {self.__func__!r} of {self.__self__!r}>"
 

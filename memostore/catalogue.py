@@ -111,7 +111,7 @@ class Catalogue:
     def evict(self, to: int | str | None = None, entries: int | None = None, *, dry_run: bool = False) -> int:
         """Evict by the store's policy until at most `to` bytes ("1GB") or `entries` entries are left; return how many.
 
-        Entries whose TTL has passed go first, and are not among those counted. Bytes are counted as by `max_size`.
+        Entries whose TTL has passed go first, in any case. Bytes are counted as by `max_size`.
         With `dry_run=True` nothing is removed. Raises InvalidArgument where neither is given.
         """
         limits = _limits(to, entries)

@@ -8,6 +8,7 @@ PIECE bytes; with zstd each piece is compressed by itself, so that neither side 
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 import sys
@@ -110,11 +111,24 @@ def _pickled(value: Any) -> tuple[str, list[Buffer]]:
         return "pickle", _dump(pickle.dumps, value)
     except Exception as first:  # noqa: BLE001 # classes raise anything from __reduce__; cloudpickle is asked before we give up
         try:
-            import cloudpickle  # type: ignore[import-untyped] # slow: 20 ms, and few values need it
-
-            return "cloudpickle", _dump(cloudpickle.dumps, value)
+            return "cloudpickle", _dump(_cloudpickle_dumps, value)
         except Exception as second:
             raise Unstorable(f"neither pickle ({first}) nor cloudpickle ({second}) can store it") from second
+
+
+def _cloudpickle_dumps(value: Any, **options: Any) -> bytes:
+    import cloudpickle  # type: ignore[import-untyped] # slow: 20 ms, and few values need it
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
+        def reducer_override(self, part: Any) -> Any:
+            # cloudpickle would store an open file as a copy of its content, which is another thing.
+            if isinstance(part, io.IOBase) and not isinstance(part, (io.BytesIO, io.StringIO)):
+                raise pickle.PicklingError("an open file can't be stored: return its path or its content")
+            return super().reducer_override(part)
+
+    stream = io.BytesIO()
+    Pickler(stream, **options).dump(value)
+    return stream.getvalue()
 
 
 def _dump(dumps: Any, value: Any) -> list[Buffer]:

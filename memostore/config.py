@@ -87,6 +87,8 @@ def size(value: Any, argument: str) -> int:
     2147483648
     """
     amount = _amount(value, BYTES) if isinstance(value, str) else _number(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
+        return value  # not by way of a float, which has 53 bits
     if not 0 <= amount < 2**63 or amount != int(amount):
         raise InvalidArgument(
             f"{argument}={value!r} is not a size: give a whole number of bytes (0 or more), "

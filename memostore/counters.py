@@ -24,9 +24,12 @@ class Counters:
     written at the moment wait for the next time.
     """
 
-    def __init__(self, write: Callable[[list[Use]], None], tell: Callable[[StoreError], None]) -> None:
+    def __init__(
+        self, write: Callable[[list[Use]], None], tell: Callable[[StoreError], None], release: Callable[[], None]
+    ) -> None:
         self._write = write
         self._tell = tell
+        self._release = release
         self._uses: deque[Use] = deque()
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
@@ -65,6 +68,9 @@ class Counters:
     def close(self) -> None:
         """Write what is waiting and end the thread."""
         self._wake.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
         self.flush()
 
     def forget(self) -> None:
@@ -85,9 +91,10 @@ class Counters:
     def _run(self) -> None:
         """Write once after the interval, then end: an idle program keeps no thread."""
         self._wake.wait(FLUSH_INTERVAL)
-        self._thread = None
         with FORK_LOCK:
+            self._thread = None
             self.flush()
+            self._release()  # a connection that ended with the thread would be closed outside the lock
 
 
 LIVING: weakref.WeakSet[Counters] = weakref.WeakSet()

@@ -16,21 +16,21 @@ from memostore.events import Evicted
 __all__ = ["POLICIES", "Limits", "evict_to", "make_room", "policy", "rank_anew"]
 
 HIGHEST = "(SELECT coalesce(max(priority), 0) FROM entry)"
-LOWEST = "(SELECT coalesce(min(priority), 0) FROM entry)"
+AGE = "(SELECT coalesce(max(CAST(value AS DOUBLE PRECISION)), 0) FROM setting WHERE name = 'eviction_age')"
 
 # "lru": a counter of uses instead of a time; "fifo": the same, hits do not count.
-# "lfu" and "cost" age as GreedyDual does: a new entry starts from the lowest priority that is left, so that what was
-# popular long ago falls behind. "cost" is GreedyDual-Size-Frequency (Cherkasova, HP Labs 1998): seconds to compute
-# again for each byte kept, times uses.
+# "lfu" and "cost" age as GreedyDual does: a new entry starts from the priority of the last one that was evicted, so
+# that what was popular long ago falls behind. "cost" is GreedyDual-Size-Frequency (Cherkasova, HP Labs 1998): the
+# seconds to compute again for each byte kept, times uses.
 POLICIES: Final = {
     rank.name: rank
     for rank in (
         Priorities("lru", on_save=f"{HIGHEST} + 1", on_hit=f"{HIGHEST} + 1"),
         Priorities("fifo", on_save=f"{HIGHEST} + 1"),
-        Priorities("lfu", on_save=f"{LOWEST} + 1", on_hit="priority + :hits"),
+        Priorities("lfu", on_save=f"{AGE} + 1", on_hit="priority + :hits"),
         Priorities(
             "cost",
-            on_save=f"{LOWEST} + :compute_seconds / (:size + 1)",
+            on_save=f"{AGE} + :compute_seconds / (:size + 1)",
             on_hit="priority + :hits * compute_seconds / (size + 1)",
         ),
     )
@@ -46,18 +46,21 @@ FROM_COLUMNS: Final = {
 
 TOTALS = "SELECT coalesce(sum(entries), 0), coalesce(sum(bytes), 0) FROM function"
 
-DELETE_EXPIRED = "DELETE FROM entry WHERE expires <= :now"
-
-LOWEST_FIRST = """
-SELECT entry.id, entry.key, function.module, function.qualname, entry.created, entry.size
-FROM (SELECT id FROM entry WHERE id != :keep ORDER BY priority, created LIMIT :batch) AS lowest
-JOIN entry ON entry.id = lowest.id JOIN function ON function.id = entry.function_id
+CANDIDATES = """
+SELECT entry.id, entry.key, function.module, function.qualname, entry.created, entry.size, entry.priority
+FROM ({ids}) AS chosen
+JOIN entry ON entry.id = chosen.id JOIN function ON function.id = entry.function_id
 ORDER BY entry.priority, entry.created
 """
+EXPIRED = CANDIDATES.format(ids="SELECT id FROM entry WHERE expires <= :now AND id != :keep")
+LOWEST_FIRST = CANDIDATES.format(ids="SELECT id FROM entry WHERE id != :keep ORDER BY priority, created LIMIT :batch")
 
 DELETE_ENTRY = "DELETE FROM entry WHERE id = :id"
 
 GET_POLICY = "SELECT value FROM setting WHERE name = 'eviction'"
+SET_AGE = """
+INSERT INTO setting (name, value) VALUES ('eviction_age', :age) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
 SET_POLICY = """
 INSERT INTO setting (name, value) VALUES ('eviction', :policy) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
@@ -108,21 +111,25 @@ def make_room(execute: Execute, limits: Limits, rank: Priorities, keep: int, now
 
 def evict_to(execute: Execute, limits: Limits, rank: Priorities, keep: int, now: float) -> list[Evicted]:
     """Remove expired entries, then those of lowest priority, until the limits hold; return what was evicted."""
-    execute(DELETE_EXPIRED, {"now": now})
     rank_anew(execute, rank)
-    evicted: list[Evicted] = []
+    evicted = [_remove(execute, row, "ttl", now) for row in execute(EXPIRED, {"keep": keep, "now": now})]
     ((entries, size),) = execute(TOTALS, {})
     while limits.exceeded(entries, size):
         batch = execute(LOWEST_FIRST, {"keep": keep, "batch": BATCH})
         if not batch:
             break
-        for number, key, module, qualname, created, bytes_ in batch:
-            if not limits.exceeded(entries, size):
-                break
-            execute(DELETE_ENTRY, {"id": number})
-            entries, size = entries - 1, size - bytes_
-            evicted.append(Evicted(key.hex(), f"{module}.{qualname}", now - created, bytes_, rank.name))
+        for row in batch:
+            if limits.exceeded(entries, size):
+                evicted.append(_remove(execute, row, rank.name, now))
+                entries, size = entries - 1, size - evicted[-1].size
+                execute(SET_AGE, {"age": str(row[-1])})
     return evicted
+
+
+def _remove(execute: Execute, row: Any, policy: str, now: float) -> Evicted:
+    number, key, module, qualname, created, size, _ = row
+    execute(DELETE_ENTRY, {"id": number})
+    return Evicted(key.hex(), f"{module}.{qualname}", now - created, size, policy)
 
 
 def rank_anew(execute: Execute, rank: Priorities) -> None:
@@ -132,6 +139,7 @@ def rank_anew(execute: Execute, rank: Priorities) -> None:
         return
     if rows:
         execute(f"UPDATE entry SET priority = {FROM_COLUMNS[rank.name]}", {})
+        execute(SET_AGE, {"age": "0"})
     execute(SET_POLICY, {"policy": rank.name})
 
 

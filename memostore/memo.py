@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSp
 
 from memostore.bound import BoundMemo
 from memostore.digest import digest_parts
-from memostore.fingerprint import CodeVersion, code_version
+from memostore.fingerprint import CodeVersion, code_version, receiver_view
 from memostore.keys.binding import Binder, check_ignored, signature_of
 from memostore.keys.call import call_key, function_prefix, untyped
 from memostore.keys.preview import preview_json
@@ -108,6 +108,7 @@ class _Plan(NamedTuple):
     version: CodeVersion
     prefix: bytes
     name: str
+    view: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
 
 
 class _Tally:
@@ -273,7 +274,8 @@ class Memo(Generic[P, R]):
         binder = Binder.of(function, options.ignore)
         version = code_version(function, options.name)
         prefix = function_prefix(version.module, version.qualname, version.fingerprint, repr(options.version))
-        self._plan = _Plan(self._open_store(), binder.bind, binder.names, version, prefix, version.name)
+        view = None if options.key or options.ignore else receiver_view(function)
+        self._plan = _Plan(self._open_store(), binder.bind, binder.names, version, prefix, version.name, view)
         return self._plan
 
     def _bound(self, args: Any, kwargs: Any) -> tuple[Any, ...]:
@@ -293,6 +295,8 @@ class Memo(Generic[P, R]):
             prefix = digest_parts(b"h", [prefix, *(held.encoded() for held in plan.version.held)])
         if options.key is not None:
             return call_key(prefix, (options.key(*args, **kwargs),), ("key(...)",), plan.name)
+        if plan.view is not None:
+            values = plan.view(values)
         return call_key(prefix, values if options.typed else untyped(values), plan.names, plan.name)
 
     def _compute(self, plan: _Plan, key: bytes, missing: Missing, values: Any, args: Any, kwargs: Any) -> R:

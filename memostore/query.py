@@ -184,13 +184,12 @@ def functions(connection: Connection) -> list[FunctionStats]:
 
 def totals(connection: Connection, file_size: int) -> Stats:
     """Return the store's totals, from the small tables that are kept up to date."""
-    count, entries, taken = connection.execute(
-        select(func.count(), *(func.coalesce(func.sum(function.c[name]), 0) for name in ("entries", "bytes")))
-    ).one()
+    sums = (func.coalesce(func.sum(function.c[name]), 0) for name in ("entries", "bytes", "seconds"))
+    count, entries, taken, seconds = connection.execute(select(func.count(), *sums)).one()
     hits, misses, saved = connection.execute(
         select(*(func.coalesce(func.sum(daily.c[name]), 0) for name in ("hits", "misses", "seconds_saved")))
     ).one()
-    return Stats(entries, taken, count, hits, misses, float(saved), file_size)
+    return Stats(entries, taken, count, hits, misses, float(saved), float(seconds), file_size)
 
 
 def _entry(row: Any) -> Entry:

@@ -52,7 +52,10 @@ class FunctionStats:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A store's totals. `size` is the bytes of all values, `file_size` those of the database file and its WAL."""
+    """A store's totals. `size` is the bytes of all values, `file_size` those of the database file and its WAL.
+
+    `compute_seconds` is what the stored results took to compute; `saved_seconds` what hits did not have to.
+    """
 
     entries: int
     size: int
@@ -60,4 +63,5 @@ class Stats:
     hits: int
     misses: int
     saved_seconds: float
+    compute_seconds: float
     file_size: int

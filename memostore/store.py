@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Iterable
 from os import PathLike
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar, overload
 
-from memostore import codec, config, eviction
+from memostore import codec, config
 from memostore.backends.choose import backend_for
 from memostore.backends.null import NullBackend
 from memostore.backends.protocol import Execute, NewEntry, Use, binding_of, entry_id
@@ -18,6 +19,7 @@ from memostore.counters import Counters
 from memostore.digest import digest_parts
 from memostore.errors import CorruptEntry, InvalidArgument, StoreError, Unloadable, Unstorable
 from memostore.events import Event, Evicted, Hit, Hook, Miss, Skipped, Stored
+from memostore.eviction import Limits, make_room, policy, rank_anew
 from memostore.fingerprint import CodeVersion
 from memostore.keys.call import call_key, function_prefix
 from memostore.keys.preview import preview_json
@@ -75,7 +77,9 @@ class Store(Catalogue):
         read_only: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._set_limits(max_size, max_entries, eviction)
+        self._given = {name: value for name, value in locals().items() if name != "self"}
+        self._limits = Limits(config.optional_size(max_size, "max_size"), config.count(max_entries, "max_entries"))
+        self._rank = policy(eviction)
         self._teller = Teller(raises=config.choice(on_error, config.ON_ERROR_CHOICES, "on_error") == "raise")
         self._compress = config.choice(compress, config.COMPRESS_CHOICES, "compress")
         if not callable(clock):
@@ -85,7 +89,7 @@ class Store(Catalogue):
         self._backend = backend_for(
             path, timeout=config.duration(timeout, "timeout"), read_only=config.flag(read_only, "read_only")
         )
-        self._counters = Counters(self._write_uses, self._teller.tell)
+        self._counters = Counters(self._write_uses, self._teller.tell, self._backend.release)
         self._open()
 
     # Decorating
@@ -168,9 +172,11 @@ class Store(Catalogue):
                 value = self._decode_pieces(key)
             else:
                 value = codec.decode(name, content, binding_of(key, name, created, expires), checksum)
+            self._counters.add((version, now, key, seconds + 0.0))
         except (StoreError, Unloadable) as error:
             return self._missing_by(error)
-        self._counters.add((version, now, key, seconds))
+        except (TypeError, AttributeError, ValueError, struct.error):  # a column that holds what we never write
+            return CORRUPT
         if self._teller.listens(Hit):
             self._teller.emit(Hit(key.hex(), version.name, now - created, self._backend.size_of(key), seconds))
         return value
@@ -247,9 +253,9 @@ class Store(Catalogue):
 
     def _make_room(self, execute: Execute, key: bytes, now: float) -> list[Evicted]:
         if not self._ranked:
-            eviction.rank_anew(execute, self._rank)
+            rank_anew(execute, self._rank)
             self._ranked = True
-        return eviction.make_room(execute, self._limits, self._rank, entry_id(key), now)
+        return make_room(execute, self._limits, self._rank, entry_id(key), now)
 
     # Around it
 
@@ -306,16 +312,23 @@ class Store(Catalogue):
         """Close the store."""
         self.close()
 
+    def __copy__(self) -> Store:
+        """Return itself: a copy of a pipeline goes on using the same store."""
+        return self
+
+    def __deepcopy__(self, _: Any) -> Store:
+        """Return itself, as `copy` does."""
+        return self
+
+    def __reduce__(self) -> Any:
+        """Pickle as the file and the options, so that another process opens the same store."""
+        if self.url == "sqlite://":
+            raise TypeError("a store in memory can't be sent to another process: give it a file")
+        path = None if self.path is None else str(self.path)
+        return _opened_again, ({**self._given, "path": path},)
+
     def __repr__(self) -> str:
         return f"Store({str(self.path) if self.path else self.url or None!r})"
-
-    # Inside
-
-    def _set_limits(self, max_size: Any, max_entries: Any, policy: Any) -> None:
-        self._limits = eviction.Limits(
-            config.optional_size(max_size, "max_size"), config.count(max_entries, "max_entries")
-        )
-        self._rank = eviction.policy(policy)
 
     def _open(self) -> None:
         if isinstance(self._backend, NullBackend):
@@ -327,6 +340,10 @@ class Store(Catalogue):
     def _write_uses(self, uses: list[Use]) -> None:
         if not self._backend.read_only and not self._closed:
             self._backend.touch(uses, self._rank)
+
+
+def _opened_again(given: dict[str, Any]) -> Store:
+    return Store(**given)
 
 
 def _named(name: Any) -> bytes:

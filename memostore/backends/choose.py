@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,18 @@ def _path_of(text: str) -> Path:
         return _expanded(text)
     if scheme != "sqlite":
         raise InvalidArgument(
-            f"path={text!r}: this version keeps stores in SQLite files; give a path, or 'sqlite:///' and a path"
+            f"path={_without_password(text)!r}: this version keeps stores in SQLite files; "
+            f"give a path, or 'sqlite:///' and a path"
         )
     if not rest.startswith("/") or "?" in rest:
         raise InvalidArgument(
-            f"path={text!r}: write 'sqlite:///relative.db' or 'sqlite:////absolute.db'; options are arguments of Store"
+            f"path={text!r}: write 'sqlite:///relative.db' or 'sqlite:////absolute.db'; options go to Store itself"
         )
     return _expanded(rest[1:])
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"://[^/@]*@", "://***@", url)
 
 
 def _expanded(text: str) -> Path:

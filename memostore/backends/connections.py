@@ -40,9 +40,12 @@ INHERITED: list[sqlite3.Connection] = []
 class Connections:
     """The open connections of one backend in this process."""
 
+    _local: threading.local
+
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
         self._kept: list[_Holder] = []
+        self._retired: list[threading.local] = []  # kept alive: to free one is to close what other threads may be using
         self._start_anew()
         LIVING.add(self)
 
@@ -57,14 +60,21 @@ class Connections:
         """Hold a connection open until close(), whatever threads end."""
         self._kept.append(_Holder(connection))
 
-    def close(self) -> None:
-        """Close the connections of all threads."""
-        with self._lock:
-            holders = [*self._open, *self._kept]
-            self._kept = []
-            self._local = threading.local()
-        for holder in holders:
+    def release(self) -> None:
+        """Close this thread's connection; the next use opens another."""
+        holder = self._local.__dict__.pop("holder", None)
+        if holder is not None:
             holder.connection.close()
+
+    def close(self) -> None:
+        """Close this thread's connection, and leave those of other threads to their ends.
+
+        A connection that another thread is using must not be closed under it: SQLite would crash the process.
+        """
+        self.release()
+        self._retired.append(self._local)
+        self._local = threading.local()
+        self._kept.clear()
 
     def park(self) -> None:
         """In a forked child: abandon what the parent opened, without closing it."""

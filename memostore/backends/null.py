@@ -81,6 +81,9 @@ class NullBackend:
         """Return 0."""
         return 0
 
+    def release(self) -> None:
+        """Let go of nothing."""
+
     def close(self) -> None:
         """Close the empty database, if a question has made it."""
         if self._empty is not None:

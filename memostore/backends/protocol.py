@@ -107,6 +107,9 @@ class Backend(Protocol):
     def vacuum(self) -> int:
         """Give free pages back; return how many bytes the database has shrunk by."""
 
+    def release(self) -> None:
+        """Let go of what this thread has open."""
+
     def close(self) -> None:
         """Let go of everything that is open."""
 

@@ -14,7 +14,7 @@ from memostore.backends.connections import Connections
 from memostore.backends.protocol import NewEntry, Priorities, Row, Use, entry_id
 from memostore.backends.sqlite_open import check_path, connect, connect_read_only, prepare, revision_of, translated
 from memostore.backends.sqlite_sandbox import run_sandboxed
-from memostore.errors import ReadOnlyStore, StoreClosed, StoreUnavailable
+from memostore.errors import CorruptEntry, InvalidArgument, ReadOnlyStore, StoreClosed, StoreUnavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -54,6 +54,8 @@ class SQLiteBackend:
         try:
             found: Row | None = self._connections.get().execute(sql.FETCH, (entry_id(key),)).fetchone()
         except sqlite3.Error as error:
+            if "UTF-8" in str(error):  # text that is none: the row is damaged, the store is not
+                raise CorruptEntry(str(error)) from error
             raise StoreUnavailable(f"reading failed: {error}") from error
         return found if found is not None and found[0] == key else None
 
@@ -141,8 +143,12 @@ class SQLiteBackend:
             connection.executescript("PRAGMA incremental_vacuum")  # execute() would stop after one page
             return max(0, before - self._checkpointed_size(connection))
 
+    def release(self) -> None:
+        """Close this thread's connection."""
+        self._connections.release()
+
     def close(self) -> None:
-        """Close every connection of this process."""
+        """Close this thread's connection; those of other threads end with them."""
         self._closed = True
         self._connections.close()
 
@@ -150,7 +156,7 @@ class SQLiteBackend:
         self._ensure_ready()
         with translated("opening"):
             if self.read_only and self.path is not None:
-                return connect_read_only(self._target, self.timeout)
+                return connect_read_only(self.path, self._target, self.timeout)
             return connect(self._target, self.timeout, read_only=False)
 
     def _ensure_ready(self) -> None:
@@ -278,7 +284,11 @@ def _sqlalchemy_errors(operation: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
+            raise InvalidArgument(f"where= can't be run: {error.orig}") from error
         raise StoreUnavailable(f"{operation} failed: {error.orig}") from error
+    except (OverflowError, UnicodeError) as error:
+        raise InvalidArgument(f"where= or another filter has a value that no column can hold: {error}") from error
 
 
 def _blob(connection: sqlite3.Connection, number: int) -> bytes:

@@ -23,6 +23,8 @@ __all__ = ["check_path", "connect", "connect_read_only", "prepare", "revision_of
 T = TypeVar("T")
 
 SETUP_PATIENCE = 30.0  # seconds for other processes that create or migrate the same file
+FILE_ALONE = "?mode=ro&immutable=1"  # takes no lock, creates no file beside it, and sees no WAL
+SMALLEST_DATABASE = 512  # bytes; SQLite would take a smaller file for an empty one, and overwrite it
 CACHE_KIB = 8000
 CHECKPOINT_PAGES = 4000  # measured at 4 KiB pages: an eighth less time a save than 1000, no call above 20 ms
 
@@ -91,20 +93,21 @@ def prepare(path: Path | None, target: str, timeout: float, read_only: bool) -> 
             _retry(lambda: _set_up(connection, target))
 
 
-def connect_read_only(target: str, timeout: float) -> sqlite3.Connection:
-    """Open a connection that can't write, not even a checkpoint.
+def connect_read_only(path: Path, target: str, timeout: float) -> sqlite3.Connection:
+    """Open a connection that writes nothing, and leaves the WAL of a writer that was killed as it is.
 
-    Where SQLite needs to write beside the file to read it at all (a directory that is read-only, a journal to roll
-    back), the file alone is read, as it is.
+    Without a WAL, an ordinary connection is the one that leaves no files behind. Where SQLite can't write beside the
+    file (a read-only directory), the file alone is read: nobody else can be writing to it either.
     """
-    connection = connect(f"{target}?mode=ro", timeout, read_only=True)
+    query = "?mode=ro" if _wal_of(path).exists() else ""
+    connection = connect(target + query, timeout, read_only=True)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
         if _primary_code(error) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             raise
-        return connect(f"{target}?mode=ro&immutable=1", timeout, read_only=True)
+        return connect(target + FILE_ALONE, timeout, read_only=True)
     return connection
 
 
@@ -113,10 +116,32 @@ def _is_ready_on_disk(path: Path, target: str, timeout: float) -> bool:
     if not path.exists():
         _create_file(Path(os.path.realpath(path)))  # where a dangling link leads, if it is one
         return False
-    if path.stat().st_size == 0:
-        return False
-    with _not_a_database(target), closing(connect_read_only(target, timeout)) as connection:
-        return _is_ready(connection, target)
+    size = path.stat().st_size
+    if 0 < size < SMALLEST_DATABASE:
+        raise NotAStore(f"{path} is not an SQLite database: name another file; this one is left as it is")
+    return size > 0 and _judged(path, target, timeout)
+
+
+def _judged(path: Path, target: str, timeout: float) -> bool:
+    for query in ("?mode=ro", FILE_ALONE) if _wal_of(path).exists() else (FILE_ALONE,):
+        try:
+            with _not_a_database(target), closing(connect(target + query, timeout, read_only=True)) as connection:
+                return _is_ready(connection, target)
+        except sqlite3.OperationalError as error:
+            if query == FILE_ALONE or _is_busy(error):
+                raise
+    return False
+
+
+def _wal_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _make_directories(path: Path) -> None:
+    """Make the missing directories of a path, each for its owner only: `parents=True` would go by the umask."""
+    for directory in reversed([path, *path.parents]):
+        if not directory.exists():
+            directory.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager
@@ -132,7 +157,7 @@ def _not_a_database(target: str) -> Iterator[None]:
 
 def _create_file(path: Path) -> None:
     """Create an empty file that only its owner can read; -wal and -shm will follow its mode."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_directories(path.parent)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
     except FileExistsError:

@@ -18,7 +18,8 @@ __all__ = ["run_sandboxed"]
 ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 DENIED_FUNCTIONS = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"})
 STEPS_BETWEEN_CHECKS = 10_000
-LIMITS = {sqlite3.SQLITE_LIMIT_ATTACHED: 0, sqlite3.SQLITE_LIMIT_LENGTH: 1_000_000_000}
+LIMITS = {sqlite3.SQLITE_LIMIT_ATTACHED: 0, sqlite3.SQLITE_LIMIT_LENGTH: 100_000_000}  # files; bytes of one value
+MOST_ROWS = 1_000_000
 
 
 def run_sandboxed(
@@ -32,11 +33,26 @@ def run_sandboxed(
         cursor = connection.execute(text, params)
         if cursor.description is None:
             raise QueryError("this statement gives no rows: sql() runs a SELECT, which can only read")
-        return [column[0] for column in cursor.description], cursor.fetchall()
+        return _columns(cursor), _rows(cursor)
     except (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError, ValueError) as error:
         raise _explained(error, time_limit) from error
     finally:
         connection.close()
+
+
+def _columns(cursor: sqlite3.Cursor) -> list[str]:
+    names = [column[0] for column in cursor.description]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise QueryError(f"two columns are called {twice[0]!r}: give one another name with AS")
+    return names
+
+
+def _rows(cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+    rows = cursor.fetchmany(MOST_ROWS + 1)
+    if len(rows) > MOST_ROWS:
+        raise QueryError(f"the query gives more than {MOST_ROWS:,} rows: add LIMIT")
+    return rows
 
 
 def _check(text: Any, params: Any) -> None:
@@ -52,6 +68,8 @@ def _lock_down(connection: sqlite3.Connection, time_limit: float) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     for limit, value in LIMITS.items():
         connection.setlimit(limit, value)
+    # SQLite makes these table functions at their first use, by a statement that the authorizer would deny.
+    connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')")
     deadline = time.monotonic() + time_limit
     connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_CHECKS)
     connection.set_authorizer(_authorize)
@@ -64,7 +82,7 @@ def _authorize(action: int, _table: str | None, name: str | None, _database: str
 
 
 def _explained(error: Exception, time_limit: float) -> QueryError:
-    if "not authorized" in str(error) or "prohibited" in str(error):
+    if any(word in str(error) for word in ("not authorized", "prohibited", "authorization denied")):
         return QueryError(f"only reading is allowed in sql(): {error}. Use invalidate(), evict() or clear() to remove")
     if "interrupted" in str(error):
         return QueryError(f"the query was stopped after {time_limit:g} seconds")

@@ -5,5 +5,6 @@ is where everything else that it reaches will be listed.
 """
 
 from memostore.fingerprint.function import CodeVersion, code_version
+from memostore.fingerprint.receiver import receiver_view
 
-__all__ = ["CodeVersion", "code_version"]
+__all__ = ["CodeVersion", "code_version", "receiver_view"]

@@ -29,20 +29,21 @@ READS_NAMES = frozenset({"locals", "vars", "dir", "eval", "exec", "globals", "_g
 READS_DOCSTRINGS = "__doc__"
 
 
-def encode_bytecode(code: types.CodeType) -> Walk:
+def encode_bytecode(code: types.CodeType, with_docstring: bool = False) -> Walk:
     """Encode what a function does; parameters of the functions inside it with their names."""
+    with_docstrings = with_docstring or READS_DOCSTRINGS in code.co_names
     instructions = [i for i in dis.get_instructions(code) if i.opname not in SILENT]
     offsets = [instruction.offset for instruction in instructions]
     flat: list[Any] = [
         code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & FLAGS_THAT_COUNT,
-        *_exception_table(code, offsets), *_names_that_count(code),
+        *_exception_table(code, offsets), *_names_that_count(code, with_docstrings),
     ]  # fmt: skip
     for instruction in instructions:
         argument = _argument(instruction, offsets, code)
         if type(argument) in SCALARS:
             flat += (instruction.opname, argument)
         elif isinstance(argument, types.CodeType):
-            inner = yield from encode_bytecode(argument)
+            inner = yield from encode_bytecode(argument, with_docstrings)
             flat += (instruction.opname, argument.co_name, argument.co_varnames[: _n_parameters(argument)], inner)
         else:
             flat += (instruction.opname, "encoded", (yield (" a constant of type {}", type(argument)), argument))
@@ -53,11 +54,11 @@ def _n_parameters(code: types.CodeType) -> int:
     return code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
 
 
-def _names_that_count(code: types.CodeType) -> Iterator[Any]:
+def _names_that_count(code: types.CodeType, with_docstring: bool) -> Iterator[Any]:
     read = set(code.co_names)
     if read & READS_NAMES:
         yield from (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
-    if READS_DOCSTRINGS in read and code.co_consts and isinstance(code.co_consts[0], str):
+    if with_docstring and code.co_consts and isinstance(code.co_consts[0], str):
         yield code.co_consts[0]
 
 

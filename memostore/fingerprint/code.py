@@ -5,29 +5,51 @@ Source is better: the compiler's output depends on the Python version, on -O, an
 
 from __future__ import annotations
 
+import ast
+import collections
 import types
-from weakref import WeakKeyDictionary
+import weakref
 
 from memostore.digest import digest
 from memostore.fingerprint.bytecode import encode_bytecode
 from memostore.fingerprint.normal_form import normal_form
-from memostore.fingerprint.records import names_only_written
+from memostore.fingerprint.records import attributes_only_written, names_only_written
 from memostore.fingerprint.source import definition_of
 from memostore.keys.encoding import Encoder, Walk, encode_sequence, scalar
 from memostore.keys.naming import function_name
 from memostore.keys.rules import register, rule_for
 
-__all__ = ["encode_body", "encode_function", "written_only"]
+__all__ = ["RECORDS", "encode_body", "encode_function", "receiver_records", "written_only"]
+
+# Where a function only writes to one of these (`calls.append(x)`, `n += 1`), nothing of it reaches the result.
+RECORDS = frozenset({list, dict, set, int, float, collections.deque, collections.Counter, collections.defaultdict})
+
+
+class _Known:
+    """What is known of code objects, by identity: equal ones may come from other files, or from none."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, tuple[weakref.ref[types.CodeType], bytes]] = {}
+
+    def get(self, code: types.CodeType) -> bytes | None:
+        found = self._by_id.get(id(code))
+        return found[1] if found is not None and found[0]() is code else None
+
+    def put(self, code: types.CodeType, encoded: bytes) -> None:
+        number = id(code)
+        self._by_id[number] = (weakref.ref(code, lambda _: self._by_id.pop(number, None)), encoded)
+
 
 # A code object never changes, so it is encoded once.
-BODIES: WeakKeyDictionary[types.CodeType, bytes] = WeakKeyDictionary()
+BODIES = _Known()
 
 
 def encode_body(code: types.CodeType) -> bytes:
     """Return what a function does, without its parameters' names: a call's key goes by their places."""
     known = BODIES.get(code)
     if known is None:
-        known = BODIES[code] = _encoded(code)
+        known = _encoded(code)
+        BODIES.put(code, known)
     return known
 
 
@@ -42,6 +64,14 @@ def written_only(code: types.CodeType) -> frozenset[str]:
     """Return the names of variables that a function, as its source tells, writes to and never reads."""
     definition = definition_of(code)
     return frozenset() if definition is None else names_only_written(definition.node)
+
+
+def receiver_records(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """Return which attributes of its first argument a function only writes, and which it reads, as its source tells."""
+    definition = definition_of(code)
+    if definition is None or isinstance(definition.node, ast.Lambda):
+        return frozenset(), frozenset()
+    return attributes_only_written(definition.node)
 
 
 class _Bytecode:
@@ -59,14 +89,18 @@ def encode_code(code: types.CodeType) -> bytes:
 
 def encode_function(function: types.FunctionType) -> Walk:
     """Encode a function that is an argument, a default or in a closure: its name, code, defaults and cells."""
-    cells = [_content(cell) for cell in function.__closure__ or ()]
+    code = function.__code__
+    written = written_only(code) if code.co_freevars else frozenset()
+    named = zip(code.co_freevars, function.__closure__ or (), strict=True)
+    cells = [_content(cell, is_written=name in written) for name, cell in named]
     parts = [*function_name(function), function.__code__, function.__defaults__, function.__kwdefaults__, cells]
     return encode_sequence(b"Y", parts)
 
 
-def _content(cell: types.CellType) -> tuple[object, ...]:
+def _content(cell: types.CellType, is_written: bool) -> tuple[object, ...]:
     try:
-        return (cell.cell_contents,)
+        content = cell.cell_contents
+        return ("written",) if is_written and type(content) in RECORDS else (content,)
     except ValueError:  # the variable has not been assigned yet
         return ()
 

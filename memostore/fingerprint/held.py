@@ -6,22 +6,19 @@ again unless it is the same object as before and of a kind that can't change.
 
 from __future__ import annotations
 
-import collections
 import functools
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from memostore.errors import UnkeyableArgument
-from memostore.fingerprint.code import written_only
+from memostore.fingerprint.code import RECORDS, written_only
 from memostore.keys.encoding import SCALARS
 from memostore.keys.rules import encode
 
 __all__ = ["Held", "unfold"]
 
 UNCHANGING = SCALARS | {bytes, type, types.ModuleType, types.BuiltinFunctionType, types.CodeType}
-# Where a function only writes (`calls.append(x)`, `n += 1`), nothing of these reaches its result.
-RECORDS = frozenset({list, dict, set, int, float, collections.deque, collections.Counter, collections.defaultdict})
 LARGE = 1 << 20  # bytes; an array or frame from here on is taken to be the same while it is the same object
 
 
@@ -93,7 +90,7 @@ def _inner(function: Any) -> Any:
         return function.__func__
     if isinstance(function, functools.partial):
         return function.func
-    if hasattr(function, "cache_parameters"):  # functools.lru_cache, or a function memoized elsewhere
+    if hasattr(type(function), "cache_parameters"):  # functools.lru_cache, or a function memoized elsewhere
         return function.__wrapped__
     call = type(function).__call__
     return call if isinstance(call, types.FunctionType) else None
@@ -104,7 +101,7 @@ def _carried(function: Any) -> Iterator[Held]:
         yield Held("__self__", lambda: function.__self__, required=True)
     elif isinstance(function, functools.partial):
         yield Held("partial", lambda: (function.args, function.keywords), required=True)
-    elif not hasattr(function, "cache_parameters"):
+    elif not hasattr(type(function), "cache_parameters"):
         yield Held("self", lambda: function, required=True)
 
 

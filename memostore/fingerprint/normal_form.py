@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 __all__ = ["normal_form"]
 
 # Code that asks for its own variables by name does depend on how they are called.
-READS_NAMES = frozenset({"locals", "vars", "dir", "eval", "exec", "globals", "_getframe", "currentframe"})
-READS_DOCSTRINGS = "__doc__"
+READS_NAMES = frozenset(
+    {"locals", "vars", "dir", "eval", "exec", "globals", "_getframe", "currentframe", "stack", "trace", "f_locals"}
+)
+READS_DOCSTRINGS = frozenset({"__doc__", "getdoc", "help", "getsource"})
 READS_ANNOTATIONS = frozenset({"__annotations__", "get_type_hints", "get_annotations", "signature"})
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -41,7 +43,7 @@ class _Writer:
         self.root = root
         read = set(_names_read(root))
         self.keeps_names = bool(read & READS_NAMES)
-        self.keeps_docstrings = READS_DOCSTRINGS in read
+        self.keeps_docstrings = bool(read & READS_DOCSTRINGS)
         self.keeps_annotations = bool(read & READS_ANNOTATIONS)
         self.scopes: list[_Scope] = []
         self.flat: list[Any] = []
@@ -123,7 +125,7 @@ class _Writer:
         self.flat += (len(args.posonlyargs), len(args.args), len(args.kwonlyargs), bool(args.vararg), bool(args.kwarg))
         for parameter in _parameters(args):
             self.flat.append(parameter.arg if node is not self.root else self.local(parameter.arg))
-            if self.keeps_annotations:
+            if self.keeps_annotations or (node is not self.root and getattr(node, "decorator_list", None)):
                 self.value(parameter.annotation, "annotation")
 
     def annotated(self, node: ast.AnnAssign) -> None:
@@ -135,9 +137,11 @@ class _Writer:
 
     def body_of(self, node: Any) -> Any:
         body = node.body
-        if self.keeps_docstrings or not isinstance(body, list) or not _is_docstring(body[0]):
+        if not isinstance(body, list):
             return body
-        return body[1:] or [ast.Pass()]
+        if not self.keeps_docstrings and _is_docstring(body[0]):
+            body = body[1:]
+        return [statement for statement in body if not isinstance(statement, ast.Pass)]
 
     def local(self, name: str) -> Any:
         """Return a local variable's number with its scope's distance, or the name of anything else."""
@@ -166,6 +170,8 @@ def _names_read(root: ast.AST) -> Iterator[str]:
             yield node.id
         elif isinstance(node, ast.Attribute):
             yield node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):  # as in getattr(f, "__doc__")
+            yield node.value
 
 
 def _parameters(args: ast.arguments) -> list[ast.arg]:

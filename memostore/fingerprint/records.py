@@ -10,7 +10,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-__all__ = ["names_only_written"]
+from memostore.fingerprint.normal_form import READS_NAMES
+
+__all__ = ["attributes_only_written", "names_only_written"]
+
+RETURN_NONE = frozenset(
+    {"append", "appendleft", "extend", "extendleft", "insert", "add", "update", "discard", "remove", "clear"}
+)
 
 
 def names_only_written(root: ast.AST) -> frozenset[str]:
@@ -19,10 +25,41 @@ def names_only_written(root: ast.AST) -> frozenset[str]:
     >>> sorted(names_only_written(ast.parse("calls.append(x); n += 1; m[x] = n2")))
     ['calls', 'm', 'n']
     """
+    if _reads_by_name(root):
+        return frozenset()
     writing = {id(name) for name in _written_through(root)}
     names = [node for node in ast.walk(root) if isinstance(node, ast.Name)]
     read = {name.id for name in names if isinstance(name.ctx, ast.Load) and id(name) not in writing}
     return frozenset(name.id for name in names) - read
+
+
+def attributes_only_written(root: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the attributes of a method's receiver that are only written, and those that are read.
+
+    None is only written where the receiver is used in any way but `self.name`, which could reach the whole object.
+
+    >>> method = ast.parse("def m(self, x): self.calls += 1; self.log.append(x); return x * self.weight").body[0]
+    >>> tuple(map(sorted, attributes_only_written(method)))
+    (['calls', 'log'], ['weight'])
+    """
+    parameters = [*root.args.posonlyargs, *root.args.args]
+    if not parameters:
+        return frozenset(), frozenset()
+    receiver = parameters[0].arg
+    uses = [node for node in ast.walk(root) if isinstance(node, ast.Attribute) and _is_name(node.value, receiver)]
+    if len(uses) != sum(_is_name(node, receiver) for node in ast.walk(root)) or _reads_by_name(root):
+        return frozenset(), frozenset()
+    writing = {id(node) for node in _written_through(root)}
+    read = frozenset(use.attr for use in uses if isinstance(use.ctx, ast.Load) and id(use) not in writing)
+    return frozenset(use.attr for use in uses) - read, read
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _reads_by_name(root: ast.AST) -> bool:
+    return not READS_NAMES.isdisjoint(node.id for node in ast.walk(root) if isinstance(node, ast.Name))
 
 
 def _written_through(root: ast.AST) -> Iterator[ast.expr]:
@@ -30,6 +67,21 @@ def _written_through(root: ast.AST) -> Iterator[ast.expr]:
     for node in ast.walk(root):
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             yield node.value
-        called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
-        if isinstance(called, ast.Attribute):
-            yield called.value
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
+            yield from _updated(node.targets[0], node.value.left)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            yield from _receiver(node.value, any_method=True)
+        elif isinstance(node, ast.Call):
+            yield from _receiver(node, any_method=False)
+
+
+def _receiver(call: ast.Call, any_method: bool) -> Iterator[ast.expr]:
+    """Yield the receiver of a method whose result is dropped, or is None whatever the container holds."""
+    if isinstance(call.func, ast.Attribute) and (any_method or call.func.attr in RETURN_NONE):
+        yield call.func.value
+
+
+def _updated(target: ast.expr, operand: ast.expr) -> Iterator[ast.expr]:
+    """Yield what `n = n + 1` and `state[key] = state[key] + 1` read only to write it back."""
+    if ast.dump(target).replace("Store()", "Load()") == ast.dump(operand):
+        yield operand.value if isinstance(operand, ast.Subscript) else operand

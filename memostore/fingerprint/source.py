@@ -9,6 +9,7 @@ import __future__
 
 import ast
 import linecache
+import threading
 import types
 from collections.abc import Iterator
 from functools import lru_cache, reduce
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 
 __all__ = ["Definition", "definition_of"]
 
+PARSER = threading.RLock()
+TRIES = 20
 FILES_KEPT = 256
 STATEMENTS_KEPT = 1024
 
@@ -38,6 +41,16 @@ def definition_of(code: types.CodeType) -> Definition | None:
     """Return the definition of a code object, or None where there is no source, or another one by now."""
     linecache.checkcache(code.co_filename)
     text = "".join(linecache.getlines(code.co_filename))
+    for _ in range(TRIES):
+        try:
+            with PARSER:
+                return _definition_in(text, code)
+        except SystemError:  # 3.11 counts the depth of trees once for all threads, and ours is not the only parser
+            continue
+    return None
+
+
+def _definition_in(text: str, code: types.CodeType) -> Definition | None:
     for definition in _parsed(text).get((code.co_name, code.co_firstlineno), ()):
         if _compiles_to(definition, code):
             return definition

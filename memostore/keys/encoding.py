@@ -31,6 +31,7 @@ __all__ = [
     "encode_tagged",
     "encode_unordered",
     "scalar",
+    "shown",
 ]
 
 Step = tuple[str, Any]
@@ -41,6 +42,7 @@ Rule = Callable[[Any], "bytes | Walk"]
 # tells 1, 1.0, True and -0.0 apart. bytes are not here, so that large ones are hashed in place.
 SCALARS: frozenset[type] = frozenset({int, float, complex, str, bool, type(None), type(...)})
 
+SHOWN = 80  # characters of a dictionary's key in a message
 INLINE = 64  # bytes; a digest with its tag takes 33
 
 
@@ -170,10 +172,10 @@ def encode_pairs(tag: bytes, pairs: Iterable[tuple[Any, Any]]) -> Walk:
     """Encode keys and values, in the order of the encoded keys."""
     keyed = []
     for key, value in pairs:
-        keyed.append(((yield (" key {!r}", _shown(key)), key), key, value))
+        keyed.append(((yield (" key {!r}", shown(key)), key), key, value))
     parts = []
     for encoded, key, value in sorted(keyed, key=itemgetter(0)):
-        parts.append(frame(b"k", encoded) + frame(b"v", (yield ("[{!r}]", _shown(key)), value)))
+        parts.append(frame(b"k", encoded) + frame(b"v", (yield ("[{!r}]", shown(key)), value)))
     return tag + scalar(len(parts)) + b"".join(parts)
 
 
@@ -185,6 +187,8 @@ def encode_tagged(tag: bytes, name: str, *children: tuple[Step, Any]) -> Walk:
     return tag + b"".join(parts)
 
 
-def _shown(key: Any) -> Any:
+def shown(key: Any) -> Any:
     """Return a dict's key as messages may show it: a scalar as it is, of anything else only the type."""
+    if type(key) is str and len(key) > SHOWN:
+        return key[:SHOWN] + "..."
     return key if type(key) in SCALARS else type(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import enum
 import json
@@ -17,6 +18,7 @@ __all__ = ["TEXT_LIMIT", "preview", "preview_json"]
 TEXT_LIMIT = 200  # characters of one text
 ITEM_LIMIT = 20  # items of one container
 DEPTH_LIMIT = 4  # containers within containers
+NODE_LIMIT = 100  # values of one call, all told
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)
 
@@ -27,21 +29,29 @@ def preview_json(names: Iterable[str], values: Iterable[Any]) -> str:
     >>> preview_json(["x", "path"], [1.5, b"abc"])
     '{"x": 1.5, "path": "<bytes, 3 bytes>"}'
     """
-    return ENCODER.encode({name: _safely(value) for name, value in zip(names, values, strict=True)})
+    budget = [NODE_LIMIT]
+    return ENCODER.encode({name: _safely(value, budget) for name, value in zip(names, values, strict=True)})
 
 
-def _safely(value: Any) -> Any:
+def preview(value: Any) -> Any:
+    """Return a small JSON value that stands for any value: itself where JSON has it, else what it is."""
+    return _safely(value, [NODE_LIMIT])
+
+
+def _safely(value: Any, budget: list[int]) -> Any:
     """Preview one argument; a class whose own methods fail is shown by its name."""
     try:
-        return preview(value)
+        return _preview(value, 0, budget)
     except Exception:  # noqa: BLE001 # len() and attributes run the user's code, and a preview is worth no error
         return f"<{type(value).__qualname__}>"
 
 
-def preview(value: Any, depth: int = 0) -> Any:
-    """Return a small JSON value that stands for any value: itself where JSON has it, else what it is."""
-    if value is None or type(value) in (bool, int):
-        return value if not isinstance(value, int) or abs(value) < 1 << 63 else _shortened(hex(value))
+def _preview(value: Any, depth: int, budget: list[int]) -> Any:
+    budget[0] -= 1
+    if value is None or type(value) is bool:
+        return value
+    if type(value) is int:
+        return value if abs(value) < 1 << 63 else _shortened(hex(value))
     if type(value) is float:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, enum.Enum):
@@ -52,14 +62,16 @@ def preview(value: Any, depth: int = 0) -> Any:
         return value.isoformat()
     if isinstance(value, os.PathLike) and type(value).__module__.startswith("pathlib"):
         return _shortened(str(value))
-    return _container(value, depth) if depth < DEPTH_LIMIT else _summary(value)
+    return _container(value, depth, budget) if depth < DEPTH_LIMIT and budget[0] > 0 else _summary(value)
 
 
-def _container(value: Any, depth: int) -> Any:
+def _container(value: Any, depth: int, budget: list[int]) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
     if type(value) is dict and len(value) <= ITEM_LIMIT and all(type(key) is str for key in value):
-        return {_shortened(key): preview(item, depth + 1) for key, item in value.items()}
+        return {_shortened(key): _preview(item, depth + 1, budget) for key, item in value.items()}
     if type(value) in (list, tuple) and len(value) <= ITEM_LIMIT:
-        return [preview(item, depth + 1) for item in value]
+        return [_preview(item, depth + 1, budget) for item in value]
     return _summary(value)
 
 

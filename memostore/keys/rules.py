@@ -30,9 +30,18 @@ from memostore.keys.encoding import (
     encode_tagged,
     encode_unordered,
     scalar,
+    shown,
 )
 from memostore.keys.naming import module_name, type_name
-from memostore.keys.state import State, described, encode_object, encode_state, own_state
+from memostore.keys.state import (
+    Recorder,
+    State,
+    described,
+    encode_object,
+    encode_recorder,
+    encode_state,
+    own_state,
+)
 
 __all__ = ["encode", "register", "rule_for"]
 
@@ -108,7 +117,7 @@ def _text_dict(value: dict[str, Any]) -> bytes | Walk:
 def _nested_text_dict(names: list[str], values: list[Any]) -> Walk:
     parts = [scalar(names)]
     for name, value in zip(names, values, strict=True):
-        encoded = yield ("[{!r}]", name), value
+        encoded = yield ("[{!r}]", shown(name)), value
         parts.append(scalar(len(encoded)) + encoded)
     return b"e" + b"".join(parts)
 
@@ -224,7 +233,18 @@ def _arrays() -> Callable[[type], Rule]:
     return arrays.rule_for
 
 
-LIBRARIES: dict[str, Callable[[], Callable[[type], Rule]]] = {"numpy": _arrays, "pandas": _arrays}
+def _mocks() -> Callable[[type], Rule]:
+    return lambda base: _mock if base.__module__ == "unittest.mock" else encode_object
+
+
+def _mock(value: Any) -> Walk:
+    """Encode a stand-in by what it was told to answer: its record of calls is no part of that."""
+    told = [vars(value).get(name) for name in ("_mock_return_value", "_mock_side_effect", "_mock_wraps")]
+    answers = [None if type(answer).__module__ == "unittest.mock" else answer for answer in told]
+    return encode_tagged(b"V", type_name(type(value)), (("{}", ""), answers))
+
+
+LIBRARIES: dict[str, Callable[[], Callable[[type], Rule]]] = {"numpy": _arrays, "pandas": _arrays, "unittest": _mocks}
 
 REFUSED: frozenset[type] = frozenset({
     types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType, types.TracebackType,
@@ -237,7 +257,7 @@ default_factory_of = vars(collections.defaultdict)["default_factory"].__get__
 RULES: dict[type, Rule] = {
     list: _list, tuple: _tuple, dict: _dict, set: _set, frozenset: _frozenset,
     bytes: _bytes, bytearray: _bytearray, memoryview: _memoryview,
-    type: _class, types.ModuleType: _module, State: encode_state,
+    type: _class, types.ModuleType: _module, State: encode_state, Recorder: encode_recorder,
     types.BuiltinFunctionType: _builtin, types.MethodType: _bound_method,
     range: _by("range", lambda v: (v.start, v.stop, v.step)),
     slice: _by("slice", lambda v: (v.start, v.stop, v.step)),
@@ -251,7 +271,7 @@ RULES: dict[type, Rule] = {
     re.Pattern: _by("re.Pattern", lambda v: (v.pattern, v.flags)),
     types.MappingProxyType: _by("mappingproxy", dict),
     type(functools.lru_cache(len)): _lru_cached,
-    types.SimpleNamespace: _by("SimpleNamespace", vars),
+    types.SimpleNamespace: _by("SimpleNamespace", lambda v: State(vars(v))),
 }  # fmt: skip
 
 # Subclasses of built-ins, and families whose concrete class depends on the platform.

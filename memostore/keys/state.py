@@ -11,14 +11,35 @@ from typing import Any
 from memostore.keys.encoding import Unkeyable, Walk, encode_pairs, encode_tagged, scalar
 from memostore.keys.naming import module_name, type_name
 
-__all__ = ["State", "described", "encode_object", "encode_state", "own_state"]
+__all__ = ["Recorder", "State", "described", "encode_object", "encode_recorder", "encode_state", "own_state"]
 
 
 class State:
     """An object's attributes, so that messages say `.name` where a dict's would say `['name']`."""
 
-    def __init__(self, attributes: dict[Any, Any]) -> None:
+    def __init__(self, attributes: dict[Any, Any], parts: tuple[Any, ...] = ()) -> None:
         self.attributes = attributes
+        self.parts = parts  # of a state in two parts, those of the dictionary and those of the slots
+
+
+class Recorder:
+    """An object whose attributes of some names are to be left out."""
+
+    def __init__(self, value: Any, names: frozenset[str]) -> None:
+        self.value = value
+        self.names = names
+
+
+def encode_recorder(recorder: Recorder) -> Walk:
+    """Encode an object as if some attributes were not there. One that pickles in its own way is taken whole."""
+    value = recorder.value
+    kind: Any = type(value)
+    if kind.__reduce_ex__ is not object.__reduce_ex__ or kind.__getstate__ is not object.__getstate__:
+        return encode_tagged(b"r", "whole", (("{}", ""), value))
+    attributes = {name: item for name, item in vars(value).items() if name not in recorder.names}
+    slots = object.__getstate__(value)
+    others = slots[1] if isinstance(slots, tuple) else None
+    return encode_tagged(b"R", type_name(type(value)), (("{}", ""), _marked(value, attributes)), (("{}", ""), others))
 
 
 def encode_object(value: Any) -> Walk:
@@ -40,7 +61,7 @@ def _reduced(
     return encode_tagged(
         b"O", type_name(type(value)),
         ((" its factory", ""), _factory(factory)),
-        ((" its arguments", ""), tuple(args)),
+        ((" its arguments", ""), (*args, _hidden(value, factory))),
         (("{}", ""), _state_parts(value, state)),
         (("{}", ""), None if items is None else list(items)),
         (("{}", ""), None if pairs is None else dict(pairs)),
@@ -52,6 +73,11 @@ def _factory(factory: Any) -> Any:
     return factory.__qualname__ if getattr(factory, "__module__", None) == "copyreg" else factory
 
 
+def _hidden(value: Any, factory: Any) -> Any:
+    """Return the attributes of an object whose factory has a closure, which may hold the object itself."""
+    return getattr(value, "__dict__", None) if getattr(factory, "__closure__", None) else None
+
+
 def own_state(value: Any) -> Any:
     """Return the attributes of an instance of a built-in's subclass, those in slots too."""
     return _state_parts(value, object.__getstate__(value))
@@ -60,7 +86,7 @@ def own_state(value: Any) -> Any:
 def _state_parts(value: Any, state: Any) -> Any:
     """Return a pickle state with the dictionaries in it marked as attributes."""
     if isinstance(state, tuple) and len(state) == 2:
-        return tuple(_marked(value, part) for part in state)
+        return State({}, tuple(_marked(value, part) for part in state))
     return _marked(value, state)
 
 
@@ -70,7 +96,8 @@ def _marked(value: Any, part: Any) -> Any:
 
 def _without_derived(value: Any, attributes: dict[Any, Any]) -> dict[Any, Any]:
     """Leave out what `functools.cached_property` has put beside the attributes: it follows from them."""
-    derived = _cached_properties(type(value))
+    kind: Any = type(value)
+    derived = _cached_properties(kind)
     return {name: attribute for name, attribute in attributes.items() if name not in derived}
 
 
@@ -82,6 +109,8 @@ def _cached_properties(kind: Any) -> frozenset[str]:
 
 def encode_state(state: State) -> Walk:
     """Encode attributes by name."""
+    if state.parts:
+        return encode_tagged(b"a", "parts", *((("{}", ""), part) for part in state.parts))
     if {str}.issuperset(map(type, state.attributes)):
         return _named(state.attributes)
     return encode_pairs(b"a", state.attributes.items())

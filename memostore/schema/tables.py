@@ -53,6 +53,7 @@ function = Table(
     # Kept by triggers on entry, so that totals cost one look at this small table, whoever writes.
     Column("entries", BigInteger, nullable=False, server_default="0"),
     Column("bytes", BigInteger, nullable=False, server_default="0"),
+    Column("seconds", Double, nullable=False, server_default="0"),
     UniqueConstraint("module", "qualname"),
 )
 

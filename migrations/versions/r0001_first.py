@@ -16,18 +16,24 @@ Identity = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 COUNTING_TRIGGERS = (
     """
     CREATE TRIGGER entry_added AFTER INSERT ON entry BEGIN
-        UPDATE function SET entries = entries + 1, bytes = bytes + NEW.size WHERE id = NEW.function_id;
+        UPDATE function SET entries = entries + 1, bytes = bytes + NEW.size, seconds = seconds + NEW.compute_seconds
+        WHERE id = NEW.function_id;
     END
     """,
     """
     CREATE TRIGGER entry_removed AFTER DELETE ON entry BEGIN
-        UPDATE function SET entries = entries - 1, bytes = bytes - OLD.size WHERE id = OLD.function_id;
+        UPDATE function SET entries = entries - 1, bytes = bytes - OLD.size,
+            seconds = CASE WHEN entries = 1 THEN 0 ELSE seconds - OLD.compute_seconds END
+        WHERE id = OLD.function_id;
     END
     """,
     """
-    CREATE TRIGGER entry_resized AFTER UPDATE OF size, function_id ON entry BEGIN
-        UPDATE function SET entries = entries - 1, bytes = bytes - OLD.size WHERE id = OLD.function_id;
-        UPDATE function SET entries = entries + 1, bytes = bytes + NEW.size WHERE id = NEW.function_id;
+    CREATE TRIGGER entry_resized AFTER UPDATE OF size, function_id, compute_seconds ON entry BEGIN
+        UPDATE function SET entries = entries - 1, bytes = bytes - OLD.size,
+            seconds = CASE WHEN entries = 1 THEN 0 ELSE seconds - OLD.compute_seconds END
+        WHERE id = OLD.function_id;
+        UPDATE function SET entries = entries + 1, bytes = bytes + NEW.size, seconds = seconds + NEW.compute_seconds
+        WHERE id = NEW.function_id;
     END
     """,
 )
@@ -69,7 +75,7 @@ VIEWS = (
         coalesce((SELECT sum(hits) FROM daily WHERE function_id = function.id), 0) AS hits,
         coalesce((SELECT sum(misses) FROM daily WHERE function_id = function.id), 0) AS misses,
         coalesce((SELECT sum(seconds_saved) FROM daily WHERE function_id = function.id), 0.0) AS saved_seconds,
-        coalesce((SELECT sum(compute_seconds) FROM entry WHERE function_id = function.id), 0.0) AS compute_seconds,
+        function.seconds AS compute_seconds,
         {ISO.format("(SELECT min(first_seen) FROM code WHERE function_id = function.id)")} AS first_seen,
         {ISO.format("(SELECT max(last_hit) FROM entry WHERE function_id = function.id)")} AS last_hit,
         (SELECT count(*) FROM code WHERE function_id = function.id) AS versions
@@ -120,6 +126,7 @@ def create_catalogue() -> None:
         sa.Column("qualname", sa.Text, nullable=False),
         sa.Column("entries", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("bytes", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("seconds", sa.Double, nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("id", name="pk_function"),
         sa.UniqueConstraint("module", "qualname", name="uq_function_module_qualname"),
     )
