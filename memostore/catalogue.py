@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from memostore import config, eviction
 from memostore.backends.protocol import Backend, Execute
 from memostore.errors import InvalidArgument
 from memostore.events import Evicted, Invalidated
+from memostore.options import check_known
 from memostore.records import Entry, FunctionStats, Stats
 from memostore.telling import Teller
 
@@ -33,6 +35,12 @@ class Catalogue:
     _clock: Callable[[], float] = time.time
     _teller: Teller
     _rank = eviction.POLICIES["lru"]
+
+    def __new__(cls, *_: Any, **options: Any) -> Self:
+        """Refuse options that there are not, saying which there are."""
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        check_known(options, [p.name for p in parameters if p.name != "self"], cls.__name__)
+        return super().__new__(cls)
 
     def flush(self) -> None:
         """Write the hits and misses that are counted in memory."""

@@ -31,7 +31,8 @@ class Counters:
         self._tell = tell
         self._release = release
         self._uses: deque[Use] = deque()
-        self._thread: threading.Thread | None = None
+        self._thread: threading.Thread | None = None  # waits to write
+        self._last: threading.Thread | None = None  # may still be writing
         self._wake = threading.Event()
         LIVING.add(self)
 
@@ -67,40 +68,41 @@ class Counters:
 
     def close(self) -> None:
         """Write what is waiting and end the thread."""
-        self._wake.set()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+        self.rest()
         self.flush()
+
+    def rest(self) -> None:
+        """End the thread, which writes what is waiting; the next use starts another."""
+        thread = self._last
+        if thread is not None and thread is not threading.current_thread():
+            self._wake.set()
+            thread.join()
+            self._wake.clear()
 
     def forget(self) -> None:
         """In a forked child: drop what the parent will write itself, and its thread, which is not here."""
         self._uses.clear()
-        self._thread = None
+        self._thread = self._last = None
         self._wake = threading.Event()
 
     def _start(self) -> None:
         _flush_before_a_worker_ends()
         thread = threading.Thread(target=self._run, name="memostore-counters", daemon=True)
-        self._thread = thread
         try:
             thread.start()
         except RuntimeError:  # no new threads while the interpreter shuts down; the flush at exit comes after
-            self._thread = None
+            return
+        self._thread = self._last = thread
 
     def _run(self) -> None:
         """Write once after the interval, then end: an idle program keeps no thread."""
         self._wake.wait(FLUSH_INTERVAL)
-        with FORK_LOCK:
-            self._thread = None
-            self.flush()
-            self._release()  # a connection that ended with the thread would be closed outside the lock
+        self._thread = None
+        self.flush()
+        self._release()
 
 
 LIVING: weakref.WeakSet[Counters] = weakref.WeakSet()
-
-# Held by a thread of ours inside SQLite: a fork waits for it, or the child would inherit SQLite's own locks, locked.
-FORK_LOCK = threading.Lock()
 
 _worker: int | None = None  # the process for which multiprocessing was asked to flush at its end
 
@@ -119,15 +121,17 @@ def _flush_all() -> None:
         counters.flush()
 
 
+def _rest_all() -> None:
+    """Before a fork: no thread of ours is inside SQLite, or the child would inherit SQLite's own locks, locked."""
+    for counters in list(LIVING):
+        counters.rest()
+
+
 def _forget_all() -> None:
-    global FORK_LOCK  # the child's copy is locked
-    FORK_LOCK = threading.Lock()
     for counters in list(LIVING):
         counters.forget()
 
 
 atexit.register(_flush_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=lambda: FORK_LOCK.acquire(), after_in_parent=lambda: FORK_LOCK.release(), after_in_child=_forget_all
-    )
+    os.register_at_fork(before=_rest_all, after_in_child=_forget_all)

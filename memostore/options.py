@@ -9,7 +9,7 @@ from typing import Any
 from memostore import config
 from memostore.errors import InvalidArgument
 
-__all__ = ["Options", "checked_options"]
+__all__ = ["Options", "check_known", "checked_options"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,14 @@ def _texts(value: Any, argument: str) -> tuple[str, ...]:
 
 def checked_options(options: dict[str, Any]) -> Options:
     """Return the options; raise InvalidArgument that lists them all where one is unknown."""
-    known = Options.__dataclass_fields__
-    unknown = options.keys() - known.keys()
+    check_known(options, Options.__dataclass_fields__, "memoize()")
+    return Options.checked(**options)
+
+
+def check_known(options: Iterable[str], known: Iterable[str], owner: str) -> None:
+    """Raise InvalidArgument for options that are not known, naming them and all that are."""
+    unknown = sorted(set(options) - set(known))
     if unknown:
         raise InvalidArgument(
-            f"memoize() has no option {', '.join(map(repr, sorted(unknown)))}: its options are {', '.join(known)}"
+            f"{owner} has no option {', '.join(map(repr, unknown))}: its options are {', '.join(known)}"
         )
-    return Options.checked(**options)

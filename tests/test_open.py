@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from memostore import InvalidArgument, MemostoreError, MemostoreWarning, NewerSchema, NotAStore, Store
+from memostore import InvalidArgument, MemostoreError, MemostoreWarning, NewerSchema, NotAStore, ReadOnlyStore, Store
 from memostore.schema import APPLICATION_ID, REVISION
 
 pytestmark = pytest.mark.filterwarnings("error::memostore.MemostoreWarning")
@@ -438,6 +438,16 @@ def test_what_removes_is_an_error_on_a_store_opened_for_reading(tmp_path, snapsh
     before = snapshot(tmp_path)
     with Store(file, read_only=True) as store, pytest.raises(MemostoreError, match="read_only=True"):
         write(store)
+    assert snapshot(tmp_path) == before
+
+
+def test_a_value_cannot_be_put_into_a_store_opened_for_reading(tmp_path, snapshot):
+    file = make_store(tmp_path / "memo.db")
+    before = snapshot(tmp_path)
+    with Store(file, read_only=True) as store:
+        with pytest.raises(ReadOnlyStore, match="read_only=True"):
+            store.put("b", 2)
+        assert (store.get("a"), store.get("b")) == (1, None)
     assert snapshot(tmp_path) == before
 
 

@@ -356,6 +356,24 @@ def test_forking_again_and_again_while_hits_are_counted_never_hangs(script):
 
 
 @needs_fork
+def test_a_fork_soon_after_a_hit_warns_of_nothing(script):
+    """From 3.12 on, Python warns where a process with threads forks; a program without threads must stay one."""
+    done = script.write("""
+        import os
+        from memostore import Store
+        store = Store("memo.db")
+        f = store.memoize(lambda x: x)
+        for n in range(5):
+            f(1), f(1), f(n)
+            child = os.fork()
+            if child == 0: os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        print(store.stats().hits)
+    """).run(options=("-W", "error"))
+    assert (done.stdout, done.stderr) == ("10\n", "")
+
+
+@needs_fork
 def test_a_store_in_memory_is_copied_by_a_fork():
     with Store(":memory:") as store:
         store.put("a", 1)

@@ -31,11 +31,16 @@ def receiver_view(function: Any) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]
     return view
 
 
+def _reads_its_own_way(kind: type) -> bool:
+    looks_up: Any = kind.__getattribute__
+    return hasattr(kind, "__memo_key__") or hasattr(kind, "__getattr__") or looks_up is not object.__getattribute__
+
+
 def _records_of(receiver: Any, written: frozenset[str], read: frozenset[str]) -> frozenset[str]:
     """Return the names of the receiver's records; none where a name that is read is a method or property of its class,
     which could read any attribute.
     """
     kind, attributes = type(receiver), getattr(receiver, "__dict__", None)
-    if type(attributes) is not dict or any(hasattr(kind, name) for name in read) or hasattr(kind, "__memo_key__"):
+    if type(attributes) is not dict or any(hasattr(kind, name) for name in read) or _reads_its_own_way(kind):
         return frozenset()
     return frozenset(name for name in written if type(attributes.get(name)) in RECORDS)

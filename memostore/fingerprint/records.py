@@ -14,9 +14,7 @@ from memostore.fingerprint.normal_form import READS_NAMES
 
 __all__ = ["attributes_only_written", "names_only_written"]
 
-RETURN_NONE = frozenset(
-    {"append", "appendleft", "extend", "extendleft", "insert", "add", "update", "discard", "remove", "clear"}
-)
+RETURN_NONE = frozenset({"append", "appendleft", "extend", "extendleft", "insert", "add", "update", "discard", "clear"})
 
 
 def names_only_written(root: ast.AST) -> frozenset[str]:
@@ -59,12 +57,12 @@ def _is_name(node: ast.AST, name: str) -> bool:
 
 
 def _reads_by_name(root: ast.AST) -> bool:
-    return not READS_NAMES.isdisjoint(node.id for node in ast.walk(root) if isinstance(node, ast.Name))
+    return not (READS_NAMES | {"super"}).isdisjoint(node.id for node in ast.walk(root) if isinstance(node, ast.Name))
 
 
 def _written_through(root: ast.AST) -> Iterator[ast.expr]:
     """Yield the loads that serve to write: the receiver of a call for effect, the container of an item stored."""
-    for node in ast.walk(root):
+    for node in _nodes_that_fail_aloud(root):
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             yield node.value
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
@@ -73,6 +71,25 @@ def _written_through(root: ast.AST) -> Iterator[ast.expr]:
             yield from _receiver(node.value, any_method=True)
         elif isinstance(node, ast.Call):
             yield from _receiver(node, any_method=False)
+
+
+def _nodes_that_fail_aloud(root: ast.AST) -> Iterator[ast.AST]:
+    """Walk a tree without what stands in a `try` with handlers or under `with suppress(...)`: there, that a write fails
+    is an answer.
+    """
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        for name, value in ast.iter_fields(node):
+            if not (name == "body" and _may_catch(node)):
+                stack += [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, ast.AST)]
+
+
+def _may_catch(node: ast.AST) -> bool:
+    if isinstance(node, (ast.With, ast.AsyncWith)):  # `with lock:` catches nothing
+        return any(isinstance(item.context_expr, ast.Call) for item in node.items)
+    return isinstance(node, (ast.Try, ast.TryStar)) and bool(node.handlers)
 
 
 def _receiver(call: ast.Call, any_method: bool) -> Iterator[ast.expr]:

@@ -115,7 +115,7 @@ def _column(array: Any) -> Any:
 
     if isinstance(array, pandas.Categorical):
         return ("category", array.ordered, array.codes, _column(array.categories.array))
-    if isinstance(array, pandas.arrays.NumpyExtensionArray):
+    if type(array) is pandas.arrays.NumpyExtensionArray:  # its subclasses hold texts, of more than one dtype
         return array.to_numpy()
     if isinstance(array, (pandas.arrays.DatetimeArray, pandas.arrays.TimedeltaArray, pandas.arrays.PeriodArray)):
         return (str(array.dtype), array.asi8)

@@ -238,10 +238,19 @@ def _mocks() -> Callable[[type], Rule]:
 
 
 def _mock(value: Any) -> Walk:
-    """Encode a stand-in by what it was told to answer: its record of calls is no part of that."""
-    told = [vars(value).get(name) for name in ("_mock_return_value", "_mock_side_effect", "_mock_wraps")]
-    answers = [None if type(answer).__module__ == "unittest.mock" else answer for answer in told]
-    return encode_tagged(b"V", type_name(type(value)), (("{}", ""), answers))
+    """Encode a stand-in by what it was told to be and to answer: its record of calls is no part of that."""
+    return encode_tagged(b"V", type_name(type(value)), (("{}", ""), _told(value)))
+
+
+def _told(mock: Any) -> dict[str, Any]:
+    """Return what a mock and its children were configured with; what appears by being called is left out."""
+    own = vars(mock)
+    told = {name: value for name, value in own.items() if not name.startswith("_") and name != "method_calls"}
+    told.update({name: own.get(name) for name in ("_mock_side_effect", "_mock_wraps", "_spec_class")})
+    for name, answer in {**own.get("_mock_children", {}), "()": own.get("_mock_return_value")}.items():
+        if type(answer).__name__ != "_SentinelObject":
+            told[f"answer {name}"] = _told(answer) if hasattr(type(answer), "assert_called") else answer
+    return {name: value for name, value in told.items() if value is not None and value != {}}
 
 
 LIBRARIES: dict[str, Callable[[], Callable[[type], Rule]]] = {"numpy": _arrays, "pandas": _arrays, "unittest": _mocks}
