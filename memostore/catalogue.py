@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
-from memostore import config, eviction
+import memostore.config as config
+import memostore.eviction as eviction
 from memostore.backends.protocol import Backend, Execute
 from memostore.errors import InvalidArgument
 from memostore.events import Evicted, Invalidated

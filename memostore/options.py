@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from memostore import config
+import memostore.config as config
 from memostore.errors import InvalidArgument
 
 __all__ = ["Options", "check_known", "checked_options"]

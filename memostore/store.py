@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar, overload
 
-from memostore import codec, config
+import memostore.codec as codec
+import memostore.config as config
 from memostore.backends.choose import backend_for
 from memostore.backends.null import NullBackend
 from memostore.backends.protocol import Execute, NewEntry, Use, binding_of, entry_id
@@ -238,9 +239,7 @@ class Store(Catalogue):
         now = self._now()
         expires = None if options.ttl is None else now + options.ttl
         checksum = codec.checksum(binding_of(key, payload.codec, now, expires), payload.pieces)
-        new = NewEntry(
-            key, version, result.arguments, now, expires, result.seconds, payload, checksum, options.tags
-        )  # fmt: skip
+        new = NewEntry(key, version, result.arguments, now, expires, result.seconds, payload, checksum, options.tags)
         uses = self._counters.take() if self._limits else []  # who was hit a moment ago is not the one to evict
         try:
             evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, key, now))

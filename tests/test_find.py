@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import os
+import time
 from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -258,6 +259,15 @@ def test_compute_seconds_is_what_the_function_took(store, monkeypatch):
     f = store.memoize(lead)
     f(1)
     assert f.entry(1).compute_seconds == 12.5
+
+
+def test_compute_seconds_are_real_seconds(store):
+    @store.memoize
+    def nap(seconds):
+        time.sleep(seconds)
+
+    nap(0.03)
+    assert 0.03 <= nap.entry(0.03).compute_seconds < 3
 
 
 def test_arguments_as_they_were_before_the_function_changed_them(store):

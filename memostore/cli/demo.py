@@ -16,8 +16,8 @@ from typing import Any
 
 import click
 
+import memostore.cli.render as render
 from memostore import Store
-from memostore.cli import render
 from memostore.cli.options import json_option
 from memostore.cli.render import Column
 from memostore.records import FunctionStats

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+import memostore.cli.demo_work as work
 from memostore import default_store
-from memostore.cli import demo_work as work
 from memostore.cli.render import terminal
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+import memostore.cli.render as render
 from memostore import Store
-from memostore.cli import render
 from memostore.cli.options import (
     chosen_filters,
     filter_options,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+import memostore.cli.render as render
 from memostore import Store
-from memostore.cli import render
 from memostore.cli.options import open_store
 from memostore.errors import OlderSchema
 from memostore.schema import REVISION

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+import memostore.cli.render as render
 from memostore import Store
-from memostore.cli import render
 from memostore.cli.options import (
     FILTERS,
     agreed,

@@ -20,6 +20,7 @@ __all__ = ["encode_bytecode"]
 # Generator, coroutine, *args, **kwargs: the flags that say what a call does. Others follow from the code or its file.
 FLAGS_THAT_COUNT = 0x04 | 0x08 | 0x20 | 0x80 | 0x100 | 0x200
 
+NOTES_OF_A_CLASS = frozenset({"__firstlineno__", "__static_attributes__"})
 SILENT = frozenset({"EXTENDED_ARG", "CACHE", "NOP"})
 JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 LOCALS = frozenset(dis.haslocal)
@@ -32,7 +33,7 @@ READS_DOCSTRINGS = "__doc__"
 def encode_bytecode(code: types.CodeType, with_docstring: bool = False) -> Walk:
     """Encode what a function does; parameters of the functions inside it with their names."""
     with_docstrings = with_docstring or READS_DOCSTRINGS in code.co_names
-    instructions = [i for i in dis.get_instructions(code) if i.opname not in SILENT]
+    instructions = _instructions(code)
     offsets = [instruction.offset for instruction in instructions]
     flat: list[Any] = [
         code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & FLAGS_THAT_COUNT,
@@ -48,6 +49,13 @@ def encode_bytecode(code: types.CodeType, with_docstring: bool = False) -> Walk:
         else:
             flat += (instruction.opname, "encoded", (yield (" a constant of type {}", type(argument)), argument))
     return b"X" + scalar(flat)
+
+
+def _instructions(code: types.CodeType) -> list[dis.Instruction]:
+    """Return the instructions that do something; a class's note of its place, which 3.13 makes, is none of them."""
+    found = [i for i in dis.get_instructions(code) if i.opname not in SILENT]
+    notes = {n for n, i in enumerate(found) if i.opname == "STORE_NAME" and i.argval in NOTES_OF_A_CLASS}
+    return [i for n, i in enumerate(found) if n not in notes and n + 1 not in notes]
 
 
 def _n_parameters(code: types.CodeType) -> int:
