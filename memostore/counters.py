@@ -34,6 +34,7 @@ class Counters:
         self._thread: threading.Thread | None = None  # waits to write
         self._last: threading.Thread | None = None  # may still be writing
         self._wake = threading.Event()
+        self._starting = threading.Lock()
         LIVING.add(self)
 
     def add(self, use: Use) -> None:
@@ -84,15 +85,19 @@ class Counters:
         self._uses.clear()
         self._thread = self._last = None
         self._wake = threading.Event()
+        self._starting = threading.Lock()
 
     def _start(self) -> None:
         _flush_before_a_worker_ends()
-        thread = threading.Thread(target=self._run, name="memostore-counters", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # no new threads while the interpreter shuts down; the flush at exit comes after
-            return
-        self._thread = self._last = thread
+        with self._starting:
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._run, name="memostore-counters", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no new threads while the interpreter shuts down; the flush at exit comes after
+                return
+            self._thread = self._last = thread
 
     def _run(self) -> None:
         """Write once after the interval, then end: an idle program keeps no thread."""

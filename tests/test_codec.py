@@ -527,9 +527,25 @@ def test_a_compressed_piece_that_claims_to_be_huge_is_not_expanded():
         decode(codec, bomb, binding, checksum(binding, [bomb]))
 
 
-def test_expiry_and_no_expiry_are_told_apart():
-    one, other = binding_of(KEY, "pickle", 1.5, None), binding_of(KEY, "pickle", 1.5, 1e300)
-    assert checksum(one, [b"a"]) != checksum(other, [b"a"])
+def test_a_compressed_piece_that_really_is_too_large_is_not_expanded():
+    from memostore import codec
+
+    bomb = codec._zstd().compress(bytes(100 * PIECE), 1)
+    binding = binding_of(KEY, "pickle+zstd", 1.5, None)
+    with pytest.raises(CorruptEntry, match="impossible size"):
+        decode("pickle+zstd", bomb, binding, checksum(binding, [bomb]))
+
+
+def test_a_checksum_belongs_to_one_key_one_codec_and_one_pair_of_times():
+    bindings = [
+        binding_of(KEY, "pickle", 1.5, None),
+        binding_of(KEY, "pickle", 1.5, 1e300),
+        binding_of(KEY, "pickle", 1.5, 1.5),
+        binding_of(KEY, "pickle", 1.6, None),
+        binding_of(KEY, "pickle+zstd", 1.5, None),
+        binding_of(KEY[::-1], "pickle", 1.5, None),
+    ]
+    assert len({checksum(binding, [b"a"]) for binding in bindings}) == len(bindings)
 
 
 @pytest.mark.parametrize(

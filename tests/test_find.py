@@ -118,6 +118,13 @@ def test_an_age_that_is_reached_exactly_is_not_older(store, clock):
     assert names(store.find(older_than=HOUR)) == ["a"]
 
 
+def test_a_size_that_is_reached_exactly_is_not_larger(store):
+    store.put("a", b"x" * 500)
+    (entry,) = store.find()
+    assert store.find(larger_than=entry.size) == []
+    assert store.find(larger_than=entry.size - 1) == [entry]
+
+
 def test_where_takes_any_expression_over_the_view(library):
     columns = library.entries.c
     assert names(library.find(where=columns.size > 1000)) == ["big"]

@@ -26,6 +26,7 @@ import types
 import typing
 import uuid
 import zoneinfo
+from unittest import mock
 
 import numpy
 import pandas
@@ -51,6 +52,11 @@ class Colour(enum.Enum):
 
 class Paint(enum.Enum):
     RED = 1
+
+
+class Marks(enum.Enum):
+    ONE = object()
+    OTHER = object()  # noqa: PIE796 # no duplicate: object() equals itself alone
 
 
 class Bits(enum.Flag):
@@ -115,6 +121,17 @@ class Slots:
         self.a = a
         if b is not None:
             self.b = b
+
+
+class ByName:
+    """Pickles as the name of a global, as singletons do."""
+
+    def __init__(self, module, name):
+        self.__module__ = module
+        self.name = name
+
+    def __reduce__(self):
+        return self.name
 
 
 class Liar:
@@ -585,7 +602,8 @@ DIFFERENT = {
         ("a", ["b"]), (["a"], "b"), (("a", "b"), ()), ((), ("a", "b")), ("a", "b", ()), ((("a",),), "b"),
     ],
     "where dicts stand": [
-        {"a": 1}, [("a", 1)], {("a", 1)}, {"a": {}}, {"a": []}, {"a": None}, {"a": 1, "b": 1}, {"a": {"b": 1}},
+        {"a": 1}, {"b": 1}, {"a": [1]}, {"b": [1]}, {1: [1]}, {2: [1]}, {"ab": 1, "c": 2}, {"a": 1, "bc": 2},
+        [("a", 1)], {("a", 1)}, {"a": {}}, {"a": []}, {"a": None}, {"a": 1, "b": 1}, {"a": {"b": 1}},
         {"a": "b", "c": "d"}, {"a": "d", "c": "b"}, {"a": [1], "b": [2]}, {"a": [2], "b": [1]}, {"a": [1, 2], "b": []},
         {1: "a"}, {True: "a"}, {1.0: "a"}, {"1": "a"}, {(1,): "a"}, {1: 2, 3: 4}, {1: 4, 3: 2}, {1: (2, 3)},
     ],
@@ -612,7 +630,10 @@ DIFFERENT = {
         with_attribute(Point(1), z=0),
     ],
     "slots": [Slots(1), Slots(1, 2), Slots(2), Slots(None, 1)],
-    "enums": [Colour.RED, Colour.BLUE, Paint.RED, Colour, 1, "RED", Bits.A, Bits.B, Bits.A | Bits.B, Bits(0)],
+    "enums": [
+        Colour.RED, Colour.BLUE, Paint.RED, Colour, 1, "RED", Bits.A, Bits.B, Bits.A | Bits.B, Bits(0), Marks.ONE,
+        Marks.OTHER,
+    ],
     "state by __getstate__": [
         State({1: "x"}), State({"1": "x"}), State({1: "x", "1": "y"}), State({"1": "x", 1: "y"}),
         State(({"a": 1}, {"b": 2})), State(({"b": 2}, {"a": 1})), State({"a": 1, "b": 2}),
@@ -671,6 +692,12 @@ DIFFERENT = {
     ],
     "built-ins": [len, max, [].append, [1].append, "a".upper, "b".upper, str.upper, str.lower, dict.fromkeys, print],
     "modules": [re, collections, "re"],
+    "names that run on": [
+        [types.ModuleType("a"), types.ModuleType("bib")], [types.ModuleType("aib"), types.ModuleType("b")],
+        {"x": types.ModuleType("a"), "y": types.ModuleType("bib")},
+        {"x": types.ModuleType("aib"), "y": types.ModuleType("b")},
+    ],
+    "objects known by a name": [ByName("one", "A"), ByName("one", "B"), ByName("other", "A")],
     "functions": [
         adder(1), adder(2), adder(1.0), adder("1"), adder([1]), adder,
         function_of("def fn(x): return x + 1"), function_of("def fn(x): return x + 2"),
@@ -847,6 +874,16 @@ def test_classes_of_one_name_in_two_modules_differ():
     assert key(one()) != key(other())
 
 
+def test_arguments_do_not_run_together():
+    both = STORE.memoize(lambda one, other: None)
+    pairs = [("a", "bib"), ("aib", "b")]
+    assert len({both.key(*map(types.ModuleType, pair)) for pair in pairs}) == 2
+    assert (
+        len({both.key(*pair) for pair in [("a", ""), ("", "a"), ("a", None), (None, "a"), (["a"], []), ([], ["a"])]})
+        == 6
+    )
+
+
 def test_a_module_and_a_class_can_not_be_taken_for_each_other():
     nested = type("C", (), {"__module__": "package", "__qualname__": "part.C"})
     plain = type("C", (), {"__module__": "package.part", "__qualname__": "C"})
@@ -963,6 +1000,29 @@ def test_a_released_memoryview_is_refused():
 
 def test_descriptors_of_the_class_are_not_asked():
     assert key(WithDescriptor()) == key(WithDescriptor())
+
+
+def test_mocks_are_what_they_were_told_to_answer():
+    def told(**answers):
+        client = mock.Mock()
+        client.configure_mock(**answers)
+        return client
+
+    clients = [
+        told(),
+        told(**{"get.return_value": 1}),
+        told(**{"get.return_value": 2}),
+        told(**{"put.return_value": 1}),
+        told(**{"get.side_effect": KeyError}),
+        told(return_value=1),
+        told(**{"return_value.value": 1}),
+        told(limit=1),
+        told(limit=2),
+    ]
+    assert len(set(map(key, clients))) == len(clients)
+    used = told(**{"get.return_value": 1})
+    used.get(5), used.other(6)
+    assert key(used) == key(clients[1])
 
 
 def test_a_memo_key_that_raises_is_refused():

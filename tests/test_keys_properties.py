@@ -168,6 +168,8 @@ def changed(draw, value):
         return kind(items)
     if kind in (dict, collections.OrderedDict) and value and draw(st.booleans()):
         chosen = draw(st.sampled_from(list(value)))
+        if draw(st.booleans()):
+            return kind((draw(hashable) if k is chosen else k, v) for k, v in value.items())
         return kind((k, changed(draw, v) if k is chosen else v) for k, v in value.items())
     if kind is Point and draw(st.booleans()):
         return draw(st.sampled_from([Point(changed(draw, value.x), value.y), Point(value.x, changed(draw, value.y))]))

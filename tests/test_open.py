@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -224,6 +225,21 @@ def test_an_option_that_cannot_be_used_leaves_the_file_alone(tmp_path, snapshot,
     assert snapshot(tmp_path) == before
 
 
+@pytest.mark.parametrize("exists", [False, True], ids=["new", "existing"])
+def test_opening_waits_for_whoever_holds_the_file_longer_than_the_timeout(path, exists):
+    if exists:
+        make_store(path)
+    holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    letting_go = threading.Timer(0.4, holder.execute, ["ROLLBACK"])
+    letting_go.start()
+    with Store(path, timeout=0.01, on_error="raise") as store:
+        letting_go.join()
+        store.put("b", 1)
+        assert store.get("b") == 1
+    holder.close()
+
+
 def test_opening_again_writes_nothing(tmp_path, snapshot):
     make_store(tmp_path / "memo.db")
     before = snapshot(tmp_path)
@@ -343,7 +359,8 @@ def test_what_cannot_be_opened_is_an_error_whatever_on_error_says(tmp_path, on_e
 
 def run_unprivileged(code: str) -> subprocess.CompletedProcess[str]:
     """Run Python code as a user who is not root, for whom permissions count."""
-    drop = "import memostore, os\nif os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+    loaded = "import memostore, os, sqlite3, urllib.request\n"  # while root can still read where Python lies
+    drop = loaded + "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
     return subprocess.run([sys.executable, "-c", drop + code], capture_output=True, text=True, timeout=60, check=False)
 
 

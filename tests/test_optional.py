@@ -32,7 +32,7 @@ class Refuses:
 
 RESULTS = {
     "generator": (lambda: (n for n in range(3)), "generator"),
-    "lock": (threading.Lock, "lock"),
+    "lock": (lambda: threading.Lock(), "lock"),
     "lambda with a lock": (lambda: (lambda lock: lambda: lock)(threading.Lock()), "lock"),
     "in a list": (lambda: [1, {"deep": threading.Lock()}], "lock"),
     "own error": (Refuses, "I do not travel"),
@@ -74,7 +74,7 @@ def test_each_function_warns_once_of_its_own(store):
 
 def test_each_store_warns_once_of_its_own():
     with Store(":memory:") as one, Store(":memory:") as other:
-        f, g = (store.memoize(name="f")(threading.Lock) for store in (one, other))
+        f, g = (store.memoize(name="f")(lambda: threading.Lock()) for store in (one, other))
         _, caught = warned(lambda: [f(), g(), f(), g()])
     assert len(caught) == 2
 

@@ -375,6 +375,7 @@ def test_a_result_that_cannot_be_stored_is_returned_with_one_warning_that_says_w
 
     with pytest.warns(MemostoreWarning, match=r"numbers.*returned but not stored.*generator") as caught:
         assert [list(numbers(n)) for n in (2, 3)] == [[0, 1], [0, 1, 2]]
+    caught = [warning for warning in caught if warning.category is MemostoreWarning]  # others' garbage may warn too
     assert len(caught) == 1
     assert caught[0].filename == __file__
     assert not numbers.is_cached(2)
