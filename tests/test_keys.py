@@ -346,6 +346,15 @@ def up(levels):
     return lists[0]
 
 
+def deeper(to):
+    """Return a list with a member that refers back to it, and with that member again, or its like, one level down."""
+    root = []
+    member, level = [root], []
+    level.append(member if to == "root" else [level])
+    root += [member, level]
+    return root
+
+
 def beside(number):
     """Return a cycle with three members, of which the last refers to one of the others."""
     root = []
@@ -609,7 +618,7 @@ DIFFERENT = {
     ],
     "sets": [{1, 2}, {1, 2, 3}, {(1, 2)}, frozenset({1, 2}), {1: 1, 2: 2}, {"1", "2"}, {1.0, 2.0}, {1, "2"}],
     "shapes of a graph": [[[1], [1]], [[1, [1]]], [[[1]], 1], looped(), [looped()], ring(2), ring(3)],
-    "where a reference leads": [up(1), up(2), up(3), beside(0), beside(1)],
+    "where a reference leads": [up(1), up(2), up(3), beside(0), beside(1), deeper("root"), deeper("itself")],
     "memoryviews": [
         memoryview(b"abcd"), memoryview(b"abcd").cast("B", (2, 2)), memoryview(b"abcd").cast("b"),
         memoryview(array.array("i", [1])), memoryview(array.array("I", [1])),

@@ -88,7 +88,7 @@ def prepare(path: Path | None, target: str, timeout: float, read_only: bool) -> 
         return
     if read_only:
         raise OlderSchema(f"{target} has to be migrated: open it once for writing, or run `memostore migrate`")
-    with closing(connect(target, timeout, read_only=False)) as connection:
+    with closing(_retry(lambda: connect(target, timeout, read_only=False))) as connection:
         if not _is_ready(connection, target):
             _retry(lambda: _set_up(connection, target))
 
