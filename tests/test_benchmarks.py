@@ -1,5 +1,6 @@
 """The frame of the benchmarks: one round of everything, its JSON and its tables; the timings are nobody's promise."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -117,3 +118,9 @@ def test_a_stored_call_that_is_computed_again_is_no_hit(frame):
 
     with pytest.raises(RuntimeError, match="1000 of 1000 stored calls were computed again"):
         hit_small.prepare(Memoized(multiply), 0.001)
+
+
+def test_the_readme_shows_the_newest_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    readme = importlib.import_module("benchmarks.readme")
+    assert readme.section(readme.newest()) in readme.README.read_text()

@@ -47,7 +47,7 @@ def test_no_rows_are_an_empty_list(filled):
         ("SELECT ? + ? AS n", [1, 2]),
         ("SELECT ? + ? AS n", (1, 2)),
         ("SELECT :a + :b AS n", {"a": 1, "b": 2}),
-        ("SELECT ?1 + ?2 AS n", range(1, 3)),
+        ("SELECT ? + ? AS n", range(1, 3)),
     ],
 )
 def test_parameters_go_by_place_or_name(filled, text, params):
