@@ -26,8 +26,9 @@ def section(result: Path) -> str:
     heads = [benchmark["measures"].partition(":")[0] for benchmark in benchmarks]
     rows = [[name, *(cell(benchmark["peers"], name) for benchmark in benchmarks)] for name in peers]
     lines = [
-        f"Medians of {settings['repeat']} rounds on {found['date'][:10]}, {machine['python']}, SQLite {machine['sqlite']},",
-        f"{machine['cpu_count']} x {machine['cpu_model_name']}, load {settings['load_before']:.1f}",
+        f"Medians of {settings['repeat']} rounds on {found['date'][:10]}, {machine['python']},",
+        f"SQLite {machine['sqlite']}, {machine['cpu_count']} x {machine['cpu_model_name']},",
+        f"load {settings['load_before']:.1f}",
         f"([figures](benchmarks/results/{result.name})); in brackets, how many times memostore's:",
         "",
         *(f"| {' | '.join(row)} |" for row in (["", *heads], ["---"] * (len(heads) + 1), *rows)),

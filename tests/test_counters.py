@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 import warnings
+from contextlib import closing
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_leaving_counts_what_was_hit(path, leave):
     store.put("a", 1)
     store.get("a")
     leave(store)
-    with sqlite3.connect(path) as reader:
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         assert written(reader) == (1, 1)
     store.close()
 
@@ -125,11 +126,11 @@ def test_hits_are_counted_when_the_program_ends(script, path):
     """)
     for n, how in enumerate(("end", "exit"), start=1):
         script.run(how)
-        with sqlite3.connect(path) as reader:
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
             assert written(reader) == (7 * n - 1, 7 * n - 1)
     with script.start("error") as process:
         process.communicate()
-    with sqlite3.connect(path) as reader:
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         assert written(reader) == (20, 20)
 
 
@@ -140,7 +141,7 @@ def test_a_store_that_nobody_holds_any_more_loses_nothing(path):
         store.get("a")
 
     use()
-    with sqlite3.connect(path) as reader:
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         assert wait_until(lambda: written(reader) == (1, 1))
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_miss_says_why(store, told, clock, path, reason):
     if reason == "expired":
         clock.advance(10)
     if reason in ("corrupt", "unloadable"):
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("UPDATE entry SET value = x'00'")
     if reason == "unloadable":
         self_checked(path)
@@ -85,7 +86,7 @@ def self_checked(path):
     from memostore.backends.protocol import binding_of
     from memostore.codec import checksum
 
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         row = connection.execute("SELECT key, codec, created, expires, value FROM entry").fetchone()
         connection.execute("UPDATE entry SET checksum = ?", [checksum(binding_of(*row[:4]), [row[4]])])
 
@@ -176,7 +177,7 @@ def test_a_hook_is_called_after_the_commit_and_may_use_the_store(store, path):
     seen = []
 
     def look(record):
-        with sqlite3.connect(path) as other:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
             seen.append(other.execute("SELECT count(*) FROM entry").fetchone()[0])
         seen.append(store.find(key=record.key)[0].arguments)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -164,7 +165,10 @@ def test_what_was_just_stored_is_never_evicted_for_itself(path, policy):
 
 @pytest.mark.parametrize("policy", ["lru", "fifo", "lfu", "cost"])
 def test_no_reader_ever_sees_more_than_max_entries(path, policy):
-    with Store(path, max_entries=5, eviction=policy) as store, sqlite3.connect(path) as reader:
+    with (
+        Store(path, max_entries=5, eviction=policy) as store,
+        closing(sqlite3.connect(path, isolation_level=None)) as reader,
+    ):
         for n in range(40):
             store.put(n, n)
             store.get(n // 2)
@@ -175,7 +179,10 @@ def test_no_reader_ever_sees_more_than_max_entries(path, policy):
 @pytest.mark.parametrize("policy", ["lru", "fifo", "lfu", "cost"])
 def test_max_size_holds_after_every_save(path, policy):
     limit = 60_000
-    with Store(path, max_size=limit, eviction=policy, compress="never") as store, sqlite3.connect(path) as reader:
+    with (
+        Store(path, max_size=limit, eviction=policy, compress="never") as store,
+        closing(sqlite3.connect(path, isolation_level=None)) as reader,
+    ):
         for n in range(60):
             store.put(n, os.urandom(n * 937 % 20_000))
             entries, size = reader.execute("SELECT count(*), sum(size) FROM entry").fetchone()
@@ -269,7 +276,7 @@ def test_expired_entries_give_way_before_any_other(path, clock):
 @pytest.mark.parametrize("policy", ["lru", "fifo", "lfu", "cost"])
 def test_totals_stay_true_whatever_comes_and_goes(path, clock, policy):
     limits = {"max_entries": 7, "max_size": 20_000, "eviction": policy}
-    with Store(path, **limits, clock=clock) as store, sqlite3.connect(path) as reader:
+    with Store(path, **limits, clock=clock) as store, closing(sqlite3.connect(path, isolation_level=None)) as reader:
         for n in range(50):
             store.put(n % 11, os.urandom(n * 331 % 5_000), ttl=1 + n % 4, tags=[str(n % 3)])
             clock.advance(0.5)
@@ -337,7 +344,7 @@ def test_a_dry_run_counts_and_removes_nothing(store):
 
 def test_a_large_eviction_comes_to_its_end(store, path):
     fill(store, "seed")
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("""
             INSERT INTO entry (id, key, function_id, code_id, created, size, compute_seconds, priority,
                                codec, checksum, value)

@@ -298,6 +298,41 @@ class RebuiltByLambda(Rebuilt):
         return (lambda: RebuiltByLambda(self.number)), ()
 
 
+class Pairs:
+    """Pickles its pairs as a dictionary does, and keeps them in its own order."""
+
+    def __init__(self, pairs=()):
+        self.pairs = pairs
+
+    def __reduce__(self):
+        return Pairs, (), None, None, iter(self.pairs)
+
+
+class BySetter:
+    """Is given its state by a function of its own."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __reduce__(self):
+        return object.__new__, (BySetter,), {}, None, None, lambda made, _: setattr(made, "number", self.number)
+
+
+# Classes whose base has a pickle of its own, which knows nothing of an instance's further attributes.
+UNITS = {
+    type(base.__name__, (base,), {"__module__": __name__}): args
+    for base, args in {
+        datetime.datetime: (2020, 1, 1),
+        datetime.date: (2020, 1, 1),
+        datetime.timedelta: (1,),
+        decimal.Decimal: ("1.5",),
+        fractions.Fraction: (1, 2),
+        random.Random: (1,),
+        type(pathlib.Path()): ("a",),
+    }.items()
+}
+
+
 class Dimension(numpy.ndarray):
     """An array with a unit, as NumPy's own guide to subclassing makes one."""
 
@@ -706,6 +741,18 @@ DIFFERENT = {
         {"x": types.ModuleType("a"), "y": types.ModuleType("bib")},
         {"x": types.ModuleType("aib"), "y": types.ModuleType("b")},
     ],
+    "attributes that pickle leaves out": [
+        kind(*args) if unit is None else with_attribute(kind(*args), unit=unit)
+        for kind, args in UNITS.items() for unit in (None, "m", "s")
+    ],
+    "order of a mapping of one's own": [Pairs([(1, 2), (3, 4)]), Pairs([(3, 4), (1, 2)])],
+    "order behind a proxy": [
+        types.MappingProxyType(collections.OrderedDict(pairs)) for pairs in ([(1, 2), (3, 4)], [(3, 4), (1, 2)])
+    ],
+    "fields of named tuples": [collections.namedtuple("A", names)(1, 2) for names in ("x y", "y x")],
+    "attributes of functions": [adder(1), with_attribute(adder(1), unit="m"), with_attribute(adder(1), unit="s")],
+    "functions inside ufuncs": [numpy.frompyfunc(adder(1), 1, 1), numpy.frompyfunc(adder(2), 1, 1)],
+    "state setters": [BySetter(1), BySetter(2)],
     "objects known by a name": [ByName("one", "A"), ByName("one", "B"), ByName("other", "A")],
     "functions": [
         adder(1), adder(2), adder(1.0), adder("1"), adder([1]), adder,

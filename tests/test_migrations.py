@@ -7,6 +7,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_migrations_make_the_same_sql_as_the_tables(store, path):
     with create_engine("sqlite://").connect() as fresh:
         tables.metadata.create_all(fresh)
         expected = statements(fresh.connection.dbapi_connection)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         assert {name: sql for name, sql in statements(connection).items() if name in expected} == expected
     assert len(expected) == len(tables.metadata.tables) + sum(
         len(table.indexes) for table in tables.metadata.tables.values()
@@ -87,13 +88,13 @@ def test_the_views_in_the_file_are_those_of_the_code(connection):
 
 
 def test_an_empty_file_is_brought_up_step_by_step(path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     for script in reversed(list(scripts().walk_revisions())):
         with create_engine(f"sqlite:///{path}").begin() as connection:
             command.upgrade(config_for(connection), script.revision)
             assert MigrationContext.configure(connection).get_current_revision() == script.revision
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     with Store(path) as store:
         store.put("a", 1)
@@ -112,7 +113,7 @@ def test_upgrading_twice_changes_nothing(store, path, connection):
 @pytest.fixture
 def unmigrated(path):
     """A file that carries our mark but no revision, as a store before its first migration would."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
     connection.close()
@@ -143,7 +144,7 @@ def test_a_migration_that_fails_leaves_no_half_of_itself(path, monkeypatch):
     monkeypatch.setattr(migration.command, "upgrade", lambda *args: [real(*args), fail()])
     with pytest.raises(RuntimeError):
         Store(path)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
         assert connection.execute("PRAGMA application_id").fetchone() == (0,)
     monkeypatch.undo()
@@ -173,7 +174,7 @@ def test_migrations_do_not_import_the_code_they_were_written_for():
 
 
 def test_the_counting_triggers_are_in_the_file(store, path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         triggers = connection.execute(
             "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
         ).fetchall()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -188,7 +189,7 @@ def test_a_link_to_a_store_opens_the_store(tmp_path):
 
 def test_a_new_file_has_the_settings_that_can_be_chosen_only_once(path):
     make_store(path)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         pragmas = ("page_size", "auto_vacuum", "journal_mode", "application_id", "integrity_check")
         found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas}
     assert found == {
@@ -206,7 +207,7 @@ def test_an_empty_file_becomes_a_store(path):
 
 
 def test_a_creation_that_was_cut_off_is_finished_by_the_next_opening(path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
     assert make_store(path)
@@ -309,7 +310,7 @@ def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path, snapsh
 
 
 def test_another_programs_database_with_a_mark_and_no_tables_is_refused(tmp_path, snapshot):
-    with sqlite3.connect(tmp_path / "new.gpkg") as connection:
+    with closing(sqlite3.connect(tmp_path / "new.gpkg", isolation_level=None)) as connection:
         connection.execute("PRAGMA application_id = 1196444487")
     before = snapshot(tmp_path)
     with pytest.raises(NotAStore):
@@ -319,7 +320,7 @@ def test_another_programs_database_with_a_mark_and_no_tables_is_refused(tmp_path
 
 def test_another_program_may_have_its_database_open(tmp_path):
     file = tmp_path / "bookmarks.db"
-    with sqlite3.connect(file, isolation_level=None) as owner:
+    with closing(sqlite3.connect(file, isolation_level=None)) as owner:
         owner.execute("PRAGMA journal_mode = WAL")
         owner.execute("CREATE TABLE bookmarks (url)")
         owner.execute("BEGIN IMMEDIATE")
@@ -334,7 +335,7 @@ def test_another_program_may_have_its_database_open(tmp_path):
 @pytest.mark.parametrize("read_only", [False, True], ids=["writing", "reading"])
 def test_a_newer_store_is_refused_and_left_as_it_is(tmp_path, snapshot, killed, read_only):
     file = make_store(tmp_path / "memo.db")
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     if killed:

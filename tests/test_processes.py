@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -34,7 +35,7 @@ JOB = """
 
 def integrity(path):
     """What SQLite says of the file, and whether the totals that triggers keep are true."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         totals = connection.execute(
@@ -57,7 +58,7 @@ def test_a_script_run_twice_computes_once(script):
 def test_the_sqlite3_shell_query_of_the_second_run(script, path):
     script.write(JOB)
     script.run(3), script.run(3)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         ((function, hits, size),) = connection.execute("select function, hit_count, size from entries").fetchall()
     assert (function, hits) == ("job.work", 1)
     assert size > 0
@@ -293,7 +294,7 @@ def test_a_child_that_closes_the_store_leaves_its_parents_alone(store, path):
     assert in_child(store.close) == 0
     assert wal.exists()
     store.put("b", 2)
-    with sqlite3.connect(path) as other:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
         assert other.execute("SELECT count(*) FROM entry").fetchone() == (2,)
     assert (store.get("a"), store.get("b"), store.closed) == (1, 2, False)
 

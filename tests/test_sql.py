@@ -6,6 +6,7 @@ import datetime
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,7 @@ OUTSIDE = [
 @pytest.fixture
 def other(tmp_path):
     """Another program's database beside the store."""
-    with sqlite3.connect(tmp_path / "other.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "other.db", isolation_level=None)) as connection:
         connection.execute("CREATE TABLE secret (text)")
         connection.execute("INSERT INTO secret VALUES (?)", [SECRET])
     connection.close()

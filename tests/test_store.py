@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import warnings
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_a_large_value_replaced_by_a_small_one_leaves_nothing_behind(store, path
     store.put("a", os.urandom(5_000_000))
     store.put("a", 1)
     assert store.get("a") == 1
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         assert connection.execute("SELECT count(*) FROM chunk").fetchone() == (0,)
 
 
@@ -351,7 +352,7 @@ def test_stored_bytes_that_are_damaged_are_never_returned(store, path):
         return f"value {x}"
 
     name(1)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE entry SET value = CAST(replace(value, 'value', 'VALUE') AS BLOB)")
     assert name.lookup(1) is None
     assert name(1) == "value 1"
@@ -362,7 +363,7 @@ def test_a_value_moved_into_another_row_is_not_returned(store, path):
     store.put("a", "of a")
     store.put("b", "of b")
     source, target = (bytes.fromhex(entry.key) for entry in store.find())
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         row = connection.execute("SELECT value, checksum FROM entry WHERE key = ?", [source]).fetchone()
         connection.execute("UPDATE entry SET value = ?, checksum = ? WHERE key = ?", [*row, target])
     assert {store.get("a", "absent"), store.get("b", "absent")} in ({"of a", "absent"}, {"of b", "absent"})
