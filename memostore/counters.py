@@ -74,7 +74,8 @@ class Counters:
 
     def rest(self) -> None:
         """End the thread, which writes what is waiting; the next use starts another."""
-        thread = self._last
+        with self._starting:
+            thread = self._last
         if thread is not None and thread is not threading.current_thread():
             self._wake.set()
             thread.join()
@@ -92,12 +93,13 @@ class Counters:
         with self._starting:
             if self._thread is not None:
                 return
-            thread = threading.Thread(target=self._run, name="memostore-counters", daemon=True)
+            self._thread = thread = threading.Thread(target=self._run, name="memostore-counters", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # no new threads while the interpreter shuts down; the flush at exit comes after
+                self._thread = None
                 return
-            self._thread = self._last = thread
+            self._last = thread
 
     def _run(self) -> None:
         """Write once after the interval, then end: an idle program keeps no thread."""

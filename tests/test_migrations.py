@@ -103,10 +103,11 @@ def test_an_empty_file_is_brought_up_step_by_step(path):
 
 def test_upgrading_twice_changes_nothing(store, path, connection):
     store.put("a", 1)
-    before = sqlite3.connect(path).execute("SELECT * FROM sqlite_master").fetchall()
-    command.upgrade(config_for(connection), "head")
-    connection.commit()
-    assert sqlite3.connect(path).execute("SELECT * FROM sqlite_master").fetchall() == before
+    with closing(sqlite3.connect(path)) as reader:
+        before = reader.execute("SELECT * FROM sqlite_master").fetchall()
+        command.upgrade(config_for(connection), "head")
+        connection.commit()
+        assert reader.execute("SELECT * FROM sqlite_master").fetchall() == before
     assert store.get("a") == 1
 
 

@@ -94,6 +94,7 @@ def encode_function(function: types.FunctionType) -> Walk:
     named = zip(code.co_freevars, function.__closure__ or (), strict=True)
     cells = [_content(cell, is_written=name in written) for name, cell in named]
     parts = [*function_name(function), function.__code__, function.__defaults__, function.__kwdefaults__, cells]
+    parts.append({name: item for name, item in vars(function).items() if not name.startswith("_")})
     return encode_sequence(b"Y", parts)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from memostore.digest import digest_buffer
-from memostore.keys.encoding import Rule, Walk, encode_tagged
+from memostore.keys.encoding import Rule, Unkeyable, Walk, encode_tagged
 from memostore.keys.naming import type_name
 from memostore.keys.state import encode_object
 
@@ -72,6 +72,15 @@ def _numpy_scalar(value: Any) -> Walk:
 
     content = _content(numpy.asarray(value))
     return encode_tagged(b"n", "numpy", ((".dtype", ""), _dtype_parts(value.dtype)), (("{}", ""), content))
+
+
+def _ufunc(value: Any) -> bytes:
+    import numpy
+
+    name = str(value.__name__)
+    if getattr(numpy, name, None) is not value:  # made of a Python function, which it does not show
+        raise Unkeyable("a ufunc that is not NumPy's own can't be keyed")
+    return b"u" + name.encode()
 
 
 def _dtype(value: Any) -> Walk:
@@ -144,6 +153,7 @@ BY_NAME: dict[str, Rule] = {
     "numpy.ndarray": _array,
     "numpy.generic": _numpy_scalar,
     "numpy.dtype": _dtype,
+    "numpy.ufunc": _ufunc,
     "pandas.DataFrame": _frame,
     "pandas.Series": _series,
     "pandas.Index": _index,

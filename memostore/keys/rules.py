@@ -206,7 +206,7 @@ def _subclass_of(plain: Callable[[Any], Any]) -> Rule:
 def _tuple_subclass(value: tuple[Any, ...]) -> Walk:
     if hasattr(type(value), "n_fields"):  # time.struct_time, os.stat_result: some fields are no items of the tuple
         return encode_object(value)
-    return _subclass(value, tuple.__getitem__(value, slice(None)))
+    return _subclass(value, (tuple.__getitem__(value, slice(None)), getattr(type(value), "_fields", None)))
 
 
 def _path(value: pathlib.PurePath) -> Walk:
@@ -278,7 +278,7 @@ RULES: dict[type, Rule] = {
     fractions.Fraction: _by("Fraction", lambda v: (v.numerator, v.denominator)),
     uuid.UUID: _by("UUID", lambda v: v.int),
     re.Pattern: _by("re.Pattern", lambda v: (v.pattern, v.flags)),
-    types.MappingProxyType: _by("mappingproxy", dict),
+    types.MappingProxyType: _by("mappingproxy", lambda v: v.copy()),
     type(functools.lru_cache(len)): _lru_cached,
     types.SimpleNamespace: _by("SimpleNamespace", lambda v: State(vars(v))),
 }  # fmt: skip

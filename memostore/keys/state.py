@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copyreg
+import datetime
+import decimal
+import fractions
 import functools
 import io
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +16,13 @@ from memostore.keys.encoding import Unkeyable, Walk, encode_pairs, encode_tagged
 from memostore.keys.naming import module_name, type_name
 
 __all__ = ["Recorder", "State", "described", "encode_object", "encode_recorder", "encode_state", "own_state"]
+
+
+# Their pickles leave out the attributes that a subclass adds.
+FORGETFUL = (
+    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, decimal.Decimal, fractions.Fraction,
+    random.Random,
+)  # fmt: skip
 
 
 class State:
@@ -56,15 +67,17 @@ def encode_object(value: Any) -> Walk:
 
 
 def _reduced(
-    value: Any, factory: Any, args: Any, state: Any = None, items: Any = None, pairs: Any = None, *_: Any
+    value: Any, factory: Any, args: Any, state: Any = None, items: Any = None, pairs: Any = None, setter: Any = None
 ) -> Walk:
     return encode_tagged(
         b"O", type_name(type(value)),
         ((" its factory", ""), _factory(factory)),
         ((" its arguments", ""), (*args, _hidden(value, factory))),
         (("{}", ""), _state_parts(value, state)),
+        (("{}", ""), own_state(value) if isinstance(value, FORGETFUL) else None),
+        ((" its state's setter", ""), setter),
         (("{}", ""), None if items is None else list(items)),
-        (("{}", ""), None if pairs is None else dict(pairs)),
+        (("{}", ""), None if pairs is None else [(key, item) for key, item in pairs]),
     )  # fmt: skip
 
 
