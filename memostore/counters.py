@@ -32,7 +32,7 @@ class Counters:
         self._release = release
         self._uses: deque[Use] = deque()
         self._thread: threading.Thread | None = None  # waits to write
-        self._last: threading.Thread | None = None  # may still be writing
+        self._running: list[threading.Thread] = []  # that one, and any that is still writing
         self._wake = threading.Event()
         self._starting = threading.Lock()
         LIVING.add(self)
@@ -75,16 +75,17 @@ class Counters:
     def rest(self) -> None:
         """End the thread, which writes what is waiting; the next use starts another."""
         with self._starting:
-            thread = self._last
-        if thread is not None and thread is not threading.current_thread():
-            self._wake.set()
+            running = [thread for thread in self._running if thread is not threading.current_thread()]
+        self._wake.set()
+        for thread in running:
             thread.join()
-            self._wake.clear()
+        self._wake.clear()
 
     def forget(self) -> None:
         """In a forked child: drop what the parent will write itself, and its thread, which is not here."""
         self._uses.clear()
-        self._thread = self._last = None
+        self._thread = None
+        self._running = []
         self._wake = threading.Event()
         self._starting = threading.Lock()
 
@@ -99,7 +100,7 @@ class Counters:
             except RuntimeError:  # no new threads while the interpreter shuts down; the flush at exit comes after
                 self._thread = None
                 return
-            self._last = thread
+            self._running = [*(other for other in self._running if other.is_alive()), thread]
 
     def _run(self) -> None:
         """Write once after the interval, then end: an idle program keeps no thread."""
