@@ -21,6 +21,7 @@ from memostore.errors import UnkeyableArgument
 
 __all__ = [
     "SCALARS",
+    "CodeOf",
     "Encoder",
     "Rule",
     "Step",
@@ -58,6 +59,18 @@ def compact(encoded: bytes) -> bytes:
 
 class Unkeyable(Exception):
     """Raised by rules: what the value is, without knowledge of where it stands."""
+
+
+class CodeOf:
+    """Stands for the code behind a value: a class, or a function's code with the globals that it reads.
+
+    Its rule comes from `fingerprint`, which stands above this module.
+    """
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
 
 
 class Frame:

@@ -21,6 +21,7 @@ from typing import Any
 from memostore.digest import digest_buffer
 from memostore.keys.encoding import (
     SCALARS,
+    CodeOf,
     Encoder,
     Rule,
     Unkeyable,
@@ -37,6 +38,7 @@ from memostore.keys.state import (
     Recorder,
     State,
     described,
+    encode_instance,
     encode_object,
     encode_recorder,
     encode_state,
@@ -158,11 +160,15 @@ def _time_parts(value: datetime.time) -> tuple[Any, ...]:
 
 def _enum(value: enum.Enum) -> Walk:
     kind = type(value)
-    return encode_tagged(b"E", type_name(kind), ((".name", ""), value.name), ((".value", ""), value.value))
+    return encode_instance(b"E", kind, ((".name", ""), value.name), ((".value", ""), value.value))
 
 
-def _class(value: type) -> bytes:
-    return b"c" + type_name(value).encode()
+def _class(value: type) -> Walk:
+    return encode_instance(b"c", value)
+
+
+def _unseen_code(_: CodeOf) -> bytes:
+    return b""
 
 
 def _builtin(value: Any) -> Walk:
@@ -177,8 +183,8 @@ def _bound_method(value: types.MethodType) -> Walk:
 
 
 def _partial(value: functools.partial[Any]) -> Walk:
-    return encode_tagged(
-        b"P", type_name(type(value)),
+    return encode_instance(
+        b"P", type(value),
         ((".func", ""), value.func), ((".args", ""), value.args), ((".keywords", ""), value.keywords),
         ((".__dict__", ""), vars(value)),
     )  # fmt: skip
@@ -195,7 +201,7 @@ def _own_key(value: Any) -> Walk:
 
 def _subclass(value: Any, plain: Any) -> Walk:
     """Encode an instance of a subclass of a built-in: which class, the built-in value, and its attributes."""
-    return encode_tagged(b"U", type_name(type(value)), (("{}", ""), plain), (("{}", ""), own_state(value)))
+    return encode_instance(b"U", type(value), (("{}", ""), plain), (("{}", ""), own_state(value)))
 
 
 def _subclass_of(plain: Callable[[Any], Any]) -> Rule:
@@ -213,9 +219,7 @@ def _path(value: pathlib.PurePath) -> Walk:
     kind = type(value)
     if kind in (pathlib.PosixPath, pathlib.WindowsPath):
         return encode_tagged(b"V", "Path", (("{}", ""), str(value)))
-    return encode_tagged(
-        b"V", type_name(kind), (("{}", ""), str(value)), ((".__dict__", ""), getattr(value, "__dict__", None))
-    )
+    return encode_instance(b"V", kind, (("{}", ""), str(value)), ((".__dict__", ""), getattr(value, "__dict__", None)))
 
 
 def _lru_cached(value: Any) -> Walk:
@@ -266,7 +270,7 @@ default_factory_of = vars(collections.defaultdict)["default_factory"].__get__
 RULES: dict[type, Rule] = {
     list: _list, tuple: _tuple, dict: _dict, set: _set, frozenset: _frozenset,
     bytes: _bytes, bytearray: _bytearray, memoryview: _memoryview,
-    type: _class, types.ModuleType: _module, State: encode_state, Recorder: encode_recorder,
+    type: _class, CodeOf: _unseen_code, types.ModuleType: _module, State: encode_state, Recorder: encode_recorder,
     types.BuiltinFunctionType: _builtin, types.MethodType: _bound_method,
     range: _by("range", lambda v: (v.start, v.stop, v.step)),
     slice: _by("slice", lambda v: (v.start, v.stop, v.step)),

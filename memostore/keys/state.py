@@ -12,10 +12,19 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from memostore.keys.encoding import Unkeyable, Walk, encode_pairs, encode_tagged, scalar
+from memostore.keys.encoding import CodeOf, Step, Unkeyable, Walk, encode_pairs, encode_tagged, scalar
 from memostore.keys.naming import module_name, type_name
 
-__all__ = ["Recorder", "State", "described", "encode_object", "encode_recorder", "encode_state", "own_state"]
+__all__ = [
+    "Recorder",
+    "State",
+    "described",
+    "encode_instance",
+    "encode_object",
+    "encode_recorder",
+    "encode_state",
+    "own_state",
+]
 
 
 # Their pickles leave out the attributes that a subclass adds.
@@ -41,6 +50,11 @@ class Recorder:
         self.names = names
 
 
+def encode_instance(tag: bytes, kind: type, *children: tuple[Step, Any]) -> Walk:
+    """Encode an object by its class, by name and by code, and by what it holds."""
+    return encode_tagged(tag, type_name(kind), ((" its class", ""), CodeOf(kind)), *children)
+
+
 def encode_recorder(recorder: Recorder) -> Walk:
     """Encode an object as if some attributes were not there. One that pickles in its own way is taken whole."""
     value = recorder.value
@@ -50,7 +64,7 @@ def encode_recorder(recorder: Recorder) -> Walk:
     attributes = {name: item for name, item in vars(value).items() if name not in recorder.names}
     slots = object.__getstate__(value)
     others = slots[1] if isinstance(slots, tuple) else None
-    return encode_tagged(b"R", type_name(type(value)), (("{}", ""), _marked(value, attributes)), (("{}", ""), others))
+    return encode_instance(b"R", type(value), (("{}", ""), _marked(value, attributes)), (("{}", ""), others))
 
 
 def encode_object(value: Any) -> Walk:
@@ -62,15 +76,15 @@ def encode_object(value: Any) -> Walk:
         raise Unkeyable(described(value)) from error
     if isinstance(reduced, str):
         module = module_name(getattr(value, "__module__", None) or "")
-        return encode_tagged(b"g", type_name(type(value)), (("{}", ""), (module, reduced)))
+        return encode_instance(b"g", type(value), (("{}", ""), (module, reduced)))
     return _reduced(value, *reduced)
 
 
 def _reduced(
     value: Any, factory: Any, args: Any, state: Any = None, items: Any = None, pairs: Any = None, setter: Any = None
 ) -> Walk:
-    return encode_tagged(
-        b"O", type_name(type(value)),
+    return encode_instance(
+        b"O", type(value),
         ((" its factory", ""), _factory(factory)),
         ((" its arguments", ""), (*args, _hidden(value, factory))),
         (("{}", ""), _state_parts(value, state)),
