@@ -21,12 +21,14 @@ from memostore.errors import UnkeyableArgument
 
 __all__ = [
     "SCALARS",
+    "Attempt",
     "CodeOf",
     "Encoder",
     "Rule",
     "Step",
     "Unkeyable",
     "Walk",
+    "encode_attempt",
     "encode_pairs",
     "encode_sequence",
     "encode_tagged",
@@ -59,6 +61,16 @@ def compact(encoded: bytes) -> bytes:
 
 class Unkeyable(Exception):
     """Raised by rules: what the value is, without knowledge of where it stands."""
+
+
+class Attempt:
+    """A value that may turn out to be unkeyable: `instead` is asked for the bytes that then stand for it."""
+
+    __slots__ = ("instead", "value")
+
+    def __init__(self, value: Any, instead: Callable[[UnkeyableArgument], bytes]) -> None:
+        self.value = value
+        self.instead = instead
 
 
 class CodeOf:
@@ -101,22 +113,42 @@ class Encoder:
 
     def encode(self, value: Any) -> bytes:
         """Return the canonical bytes of a value; raise UnkeyableArgument with the path of what has none."""
-        stack = self.stack
-        try:
-            outcome = self._begin(value)
-            while stack:
-                try:
-                    stack[-1].step, child = stack[-1].walk.send(outcome)  # type: ignore[arg-type]
-                except StopIteration as done:
-                    outcome = self._finish(stack.pop(), done.value)
-                else:
-                    outcome = self._begin(child)
-        except Unkeyable as problem:
-            raise UnkeyableArgument(f"{self._path()}: {problem}") from problem.__cause__
-        except Exception as error:  # a class's own code, run by a rule, may raise anything
-            raise UnkeyableArgument(f"{self._path()}: its state can't be read: {type(error).__name__}") from error
+        self._push(_only(value), object())
+        outcome: bytes | None = None
+        while self.stack:
+            try:
+                outcome = self._run(outcome)
+            except Unkeyable as problem:
+                outcome = self._give_up(str(problem), problem.__cause__)
+            except Exception as error:  # noqa: BLE001 # a class's own code, run by a rule, may raise anything
+                outcome = self._give_up(f"its state can't be read: {type(error).__name__}", error)
         assert outcome is not None  # noqa: S101 # the loop ends on a finished node
         return outcome
+
+    def _run(self, outcome: bytes | None) -> bytes | None:
+        """Go on until the walk's end, with the bytes of the child that was asked for last."""
+        stack = self.stack
+        while stack:
+            try:
+                stack[-1].step, child = stack[-1].walk.send(outcome)  # type: ignore[arg-type]
+            except StopIteration as done:
+                outcome = self._finish(stack.pop(), done.value)
+            else:
+                outcome = self._begin(child)
+        return outcome
+
+    def _give_up(self, problem: str, cause: BaseException | None) -> bytes:
+        """Go back to the innermost Attempt, and return what it has to say instead; raise where there is none."""
+        error = UnkeyableArgument(f"{self._path()}: {problem}")
+        error.__cause__ = cause
+        while self.stack:
+            node = self.stack.pop()
+            del self.depths[node.identity]
+            while len(self.open) > node.before:
+                self.open.popitem()
+            if isinstance(node.value, Attempt):
+                return compact(node.value.instead(error))
+        raise error from cause
 
     def _begin(self, value: Any) -> bytes | None:
         """Return the bytes of a leaf or of a node met before; push any other node and return None."""
@@ -133,9 +165,12 @@ class Encoder:
         node = self.rule_for(kind)(value)
         if isinstance(node, bytes):
             return compact(node)
-        self.depths[identity] = len(self.stack)
-        self.stack.append(Frame(node, value, len(self.stack), len(self.open)))
+        self._push(node, value)
         return None
+
+    def _push(self, walk: Walk, value: Any) -> None:
+        self.depths[id(value)] = len(self.stack)
+        self.stack.append(Frame(walk, value, len(self.stack), len(self.open)))
 
     def _refer_up(self, depth: int) -> bytes:
         """Encode a reference to an unfinished node, counted upwards from here: a copy gives the same number."""
@@ -163,6 +198,15 @@ class Encoder:
 
     def _path(self) -> str:
         return "".join(format_.format(subject) for format_, subject in (frame.step for frame in self.stack))
+
+
+def _only(value: Any) -> Walk:
+    return (yield ("{}", ""), value)
+
+
+def encode_attempt(attempt: Attempt) -> Walk:
+    """Encode the value as if there were no attempt around it."""
+    return (yield ("{}", ""), attempt.value)
 
 
 def encode_sequence(tag: bytes, items: Iterable[Any]) -> Walk:

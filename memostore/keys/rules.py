@@ -21,11 +21,13 @@ from typing import Any
 from memostore.digest import digest_buffer
 from memostore.keys.encoding import (
     SCALARS,
+    Attempt,
     CodeOf,
     Encoder,
     Rule,
     Unkeyable,
     Walk,
+    encode_attempt,
     encode_pairs,
     encode_sequence,
     encode_tagged,
@@ -270,7 +272,8 @@ default_factory_of = vars(collections.defaultdict)["default_factory"].__get__
 RULES: dict[type, Rule] = {
     list: _list, tuple: _tuple, dict: _dict, set: _set, frozenset: _frozenset,
     bytes: _bytes, bytearray: _bytearray, memoryview: _memoryview,
-    type: _class, CodeOf: _unseen_code, types.ModuleType: _module, State: encode_state, Recorder: encode_recorder,
+    type: _class, types.ModuleType: _module, State: encode_state, Recorder: encode_recorder,
+    CodeOf: _unseen_code, Attempt: encode_attempt,
     types.BuiltinFunctionType: _builtin, types.MethodType: _bound_method,
     range: _by("range", lambda v: (v.start, v.stop, v.step)),
     slice: _by("slice", lambda v: (v.start, v.stop, v.step)),
