@@ -11,6 +11,7 @@
 
 from memostore._version import __version__
 from memostore.default import default_store, memoize
+from memostore.doctor import Finding
 from memostore.errors import (
     CorruptEntry,
     InvalidArgument,
@@ -29,18 +30,24 @@ from memostore.errors import (
     Unloadable,
     Unstorable,
 )
+from memostore.explain import Explanation
+from memostore.keys.annotations import KeyBy, NoKey
 from memostore.records import Entry, FunctionStats, Stats
 from memostore.store import Store
 
 __all__ = [
     "CorruptEntry",
     "Entry",
+    "Explanation",
+    "Finding",
     "FunctionStats",
     "InvalidArgument",
+    "KeyBy",
     "MemostoreError",
     "MemostoreWarning",
     "MissingExtra",
     "NewerSchema",
+    "NoKey",
     "NotAStore",
     "OlderSchema",
     "QueryError",

@@ -18,7 +18,9 @@ class BoundMemo(Generic[P, R]):
 
     __slots__ = ("__func__", "__self__", "__weakref__")
 
-    TAKE_ARGUMENTS = frozenset({"key", "is_cached", "check_call_in_cache", "lookup", "entry", "refresh", "invalidate"})
+    TAKE_ARGUMENTS = frozenset(
+        {"key", "is_cached", "check_call_in_cache", "lookup", "entry", "explain", "refresh", "invalidate"}
+    )
 
     def __init__(self, memo: Any, instance: Any) -> None:
         self.__func__ = memo

@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 import memostore.config as config
 import memostore.eviction as eviction
+import memostore.tombstones as tombstones
+from memostore.aliases import VERSIONS, Earlier
 from memostore.backends.protocol import Backend, Execute
+from memostore.counters import Counters
+from memostore.doctor import Finding, examined
 from memostore.errors import InvalidArgument
-from memostore.events import Evicted, Invalidated
+from memostore.events import Evicted, Invalidated, Miss, Skipped
+from memostore.explain import (
+    BRIEF,
+    Ask,
+    Explanation,
+    Question,
+    explained,
+    explained_by_arguments,
+    explained_by_key,
+    with_hits,
+)
+from memostore.fingerprint import CodeVersion
 from memostore.options import check_known
 from memostore.records import Entry, FunctionStats, Stats
 from memostore.telling import Teller
 
 if TYPE_CHECKING:
-    from sqlalchemy import FromClause
+    from sqlalchemy import Connection, FromClause
+
+    from memostore.remembering import Missing
 
 __all__ = ["Catalogue"]
+
+SKIPPED_KEPT = 1000  # keys whose results this process did not store, to say why
+EXPLAINED_BY = 500  # entries among which the nearest is looked for
 
 
 def _query() -> ModuleType:
@@ -33,6 +54,8 @@ class Catalogue:
     """What `Store` can be asked. Buffered hits are written before every question."""
 
     _backend: Backend
+    _counters: Counters
+    _skipped: deque[tuple[bytes, str]]
     _clock: Callable[[], float] = time.time
     _teller: Teller
     _rank = eviction.POLICIES["lru"]
@@ -41,7 +64,9 @@ class Catalogue:
         """Refuse options that there are not, saying which there are."""
         parameters = inspect.signature(cls.__init__).parameters.values()
         check_known(options, [p.name for p in parameters if p.name != "self"], cls.__name__)
-        return super().__new__(cls)
+        self = super().__new__(cls)
+        self._skipped = deque(maxlen=SKIPPED_KEPT)
+        return self
 
     def flush(self) -> None:
         """Write the hits and misses that are counted in memory."""
@@ -105,17 +130,17 @@ class Catalogue:
                 f"invalidate() needs a filter: {', '.join(query.FILTERS)}. To remove everything, call clear()"
             )
         by = ", ".join(sorted(name for name, value in filters.items() if value is not None))
-        return self._remove(conditions, by, dry_run)
+        return self._remove(conditions, by, ("invalidated", query.described(filters)), dry_run)
 
     def clear(self) -> int:
         """Remove every entry; return how many. What is known about functions, and their history, stays."""
-        return self._remove([], "clear", dry_run=False)
+        return self._remove([], "clear", ("cleared", ""), dry_run=False)
 
     def expire(self, *, dry_run: bool = False) -> int:
         """Remove the entries whose TTL has passed; return how many. With `dry_run=True`, only count them."""
         from memostore.schema.tables import entry  # slow: brings SQLAlchemy
 
-        return self._remove([entry.c.expires <= self._now()], "expire", dry_run)
+        return self._remove([entry.c.expires <= self._now()], "expire", ("expired", ""), dry_run)
 
     def evict(self, to: int | str | None = None, entries: int | None = None, *, dry_run: bool = False) -> int:
         """Evict by the store's policy until at most `to` bytes ("1GB") or `entries` entries are left; return how many.
@@ -134,6 +159,56 @@ class Catalogue:
             for event in evicted:
                 self._teller.emit(event)
         return len(evicted)
+
+    def explain(
+        self, function: Any = None, *, args: Mapping[str, Any] | None = None, key: str | None = None
+    ) -> Explanation:
+        """Say what is stored for a call, or was, without the function: an `Explanation`.
+
+        Name the call by `key`, its first hex digits, or by `function`, as for `find`, and `args`, a mapping of
+        arguments; those left out may be anything. What the code is now is not known here: `f.explain(...)` tells
+        whether a call would hit. Raises InvalidArgument where neither is given.
+
+        >>> from memostore import Store
+        >>> store = Store(":memory:")
+        >>> @store.memoize
+        ... def double(x):
+        ...     return 2 * x
+        >>> double(4)
+        8
+        >>> store.explain(double, args={"x": 4}).reason, store.explain(double, args={"x": 5}).detail
+        ('stored', 'x: 4 -> 5')
+        """
+        if (key is None) == (function is None) or (key is not None and args):
+            raise InvalidArgument('explain() needs either a function, and args={"x": 4}, or key="3f2a..."')
+        query, filters = _query(), {"key": key} if function is None else {"function": function}
+        wanted = query.checked_arguments(args) if args else {}
+        self.flush()
+        with self._backend.reading() as connection:
+            stored = query.known_entries(connection, filters, EXPLAINED_BY)
+            gone = query.known_tombstones(connection, filters, EXPLAINED_BY)
+        if key is not None:
+            return explained_by_key(query.the_key(key, [*stored, *gone]), self._backend, self._now())
+        return explained_by_arguments(query.named(function), wanted, stored, gone, self._backend, self._now())
+
+    def explain_call(self, question: Question) -> Explanation:
+        """Say why a call would hit or miss; serve `f.explain(...)`. Writes nothing, and raises no fault."""
+        said = explained(question, self._backend, self._now(), skipped=self._why_skipped)
+        if said.entry is None or said.key is None:
+            return said
+        hits, last = self._counters.waiting(bytes.fromhex(said.entry.key))
+        return with_hits(said, hits, last)
+
+    def doctor(self) -> list[Finding]:
+        """Look at what can be seen at once to be wrong, or worth doing; return a `Finding` for each, the worst first.
+
+        >>> from memostore import Store
+        >>> with Store(":memory:") as store:
+        ...     [finding.what for finding in store.doctor() if finding.about == "revision"]
+        ['0002, the newest']
+        """
+        self.flush()
+        return examined(self._backend, self._now())
 
     def stats(self) -> Stats:
         """Return the store's totals: entries, bytes, functions, hits, misses and seconds saved."""
@@ -165,6 +240,17 @@ class Catalogue:
         columns, rows = self._run_sql(text, params)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
+    def code_versions(self, module: str, qualname: str) -> list[Earlier]:
+        """Return the versions of a function's code that results are stored under."""
+        name = {"module": module, "qualname": qualname}
+        rows = self._teller.guarded("reading", lambda: self._backend.look(lambda ask: ask(VERSIONS, name)))
+        return [Earlier.of(*row) for row in rows or ()]
+
+    def enter_code(self, version: CodeVersion) -> None:
+        """Write down that a version of a function's code is in use."""
+        if not self._backend.read_only:
+            self._teller.guarded("saving", lambda: self._backend.enter_code(version, self._now()))
+
     def vacuum(self) -> int:
         """Give the space of removed entries back to the file system; return how many bytes."""
         self.flush()
@@ -178,33 +264,70 @@ class Catalogue:
     def _now(self) -> float:
         return float(self._clock())
 
+    def missed(self, key: bytes, version: CodeVersion, missing: Missing, ask: Ask | None = None) -> None:
+        """Count a miss and tell the hooks, with more than the bare reason if there are any."""
+        self._counters.add((version, self._now(), None, 0.0))
+        if self._teller.listens(Miss):
+            self._teller.emit(self._miss(key, version, missing.reason, ask))
+
+    def _miss(self, key: bytes, version: CodeVersion, reason: str, ask: Ask | None) -> Miss:
+        """Return the event of a miss, which says which it was. That must cost a call no more than time."""
+        if ask is None or reason not in ("new", "expired"):
+            return Miss(key.hex(), version.name, reason)
+        try:
+            said = explained(ask(), self._backend, self._now(), skipped=self._why_skipped, depth=BRIEF)
+        except Exception as error:  # noqa: BLE001 # methods of the user's classes may do anything a second time
+            return Miss(key.hex(), version.name, reason, f"not explained: {error!r}")
+        return Miss(key.hex(), version.name, said.reason, said.detail)
+
+    def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped", *, warns: bool = True) -> None:
+        """Tell that a result is returned but not stored, and remember why."""
+        self._skipped.append((key, reason))
+        self._teller.emit(Skipped(key.hex(), version.name, reason))
+        if warns:
+            text = f"{version.name}: the result is returned but not stored: {reason}"
+            self._teller.warn(version.name, kind, text)
+
+    def _why_skipped(self, key: bytes) -> str | None:
+        return next((reason for skipped, reason in reversed(self._skipped.copy()) if skipped == key), None)
+
     def _run_sql(self, text: str, params: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
         self.flush()
         return self._backend.query(text, params, config.SQL_TIME_LIMIT)
 
-    def _remove(self, conditions: list[Any], by: str, dry_run: bool) -> int:
+    def _remove(self, conditions: list[Any], by: str, why: tuple[str, str], dry_run: bool) -> int:
+        """Remove entries, and leave tombstones that say why: a reason and its detail."""
         self.flush()
+        query = _query()
         if dry_run:
             with self._backend.reading() as connection:
-                return int(_query().count_entries(connection, conditions))
+                return int(query.count_entries(connection, conditions))
         with self._backend.writing() as connection:
-            count = int(_query().remove_entries(connection, conditions))
+            execute = _execute_on(connection)
+            origin_id = tombstones.origin_id(execute)
+            grave = {"gone": self._now(), "reason": why[0], "detail": why[1], "origin_id": origin_id}
+            query.bury_entries(connection, conditions, grave)
+            count = int(query.remove_entries(connection, conditions))
+            tombstones.trim(execute)
         self._teller.emit(Invalidated(count, by))
         return count
 
     def _run_writing(self, run: Callable[[Execute], list[Evicted]], commit: bool) -> list[Evicted]:
-        from sqlalchemy import text  # slow
-
         with self._backend.writing() as connection:
-
-            def execute(statement: str, params: Mapping[str, Any]) -> Sequence[Any]:
-                result = connection.execute(text(statement), params)
-                return result.fetchall() if result.returns_rows else []
-
-            evicted = run(execute)
+            evicted = run(_execute_on(connection))
             if not commit:
                 connection.rollback()
             return evicted
+
+
+def _execute_on(connection: Connection) -> Execute:
+    from sqlalchemy import text  # slow
+
+    def execute(statement: str, params: Mapping[str, Any]) -> Sequence[Any]:
+        result = connection.execute(text(statement), params)
+        return result.fetchall() if result.returns_rows else []
+
+    return execute
 
 
 def _limits(to: Any, entries: Any) -> eviction.Limits:

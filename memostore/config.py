@@ -14,6 +14,7 @@ from memostore.errors import InvalidArgument
 
 __all__ = [
     "BUSY_TIMEOUT",
+    "CODE_LEVELS",
     "COMPRESS_CHOICES",
     "ENTRY_OVERHEAD",
     "FLUSH_INTERVAL",
@@ -37,6 +38,7 @@ SQL_TIME_LIMIT: Final = 30.0  # seconds for one Store.sql
 ENTRY_OVERHEAD: Final = 320  # bytes of key, metadata and indexes beside a value, as max_size counts them
 ON_ERROR_CHOICES: Final = ("compute", "raise")
 COMPRESS_CHOICES: Final = ("auto", "never")
+CODE_LEVELS: Final = ("deep", "body", "version")  # how much of a function's code counts
 
 SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 BYTES: Final = {

@@ -57,6 +57,11 @@ class Counters:
         """Keep uses that could not be written for the next time, as long as they are not too many."""
         self._uses.extendleft(reversed(uses[: max(0, USES_KEPT - len(self._uses))]))
 
+    def waiting(self, key: bytes) -> tuple[int, float]:
+        """Return how many hits of a key are not written yet, and when the last one was (0.0: there is none)."""
+        times = [when for _, when, used, _ in self._uses.copy() if used == key]
+        return len(times), max(times, default=0.0)
+
     def flush(self) -> None:
         """Write what is waiting. A fault is told, never raised: counting is nobody's call."""
         uses = self.take()

@@ -36,11 +36,15 @@ class Hit(Event):
 
 @dataclass(frozen=True, slots=True)
 class Miss(Event):
-    """No stored result could be returned; `reason` says why ("new", "expired", "corrupt", "unloadable", "refresh")."""
+    """No stored result could be returned; `reason` says why in a word, and `detail` what more there is to say.
+
+    The words are those of an `Explanation`, and "refresh".
+    """
 
     key: str
     function: str
     reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def log(event: Event) -> None:
     level = LEVELS[type(event)]
     if logger.isEnabledFor(level):
         details = {field.name: getattr(event, field.name) for field in fields(event)}
-        text = " ".join(f"{name}={_readable(value)}" for name, value in details.items())
+        text = " ".join(f"{name}={_readable(value)}" for name, value in details.items() if value != "")
         logger.log(level, "%s %s", type(event).__name__.lower(), text, extra={"memostore": details})
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from memostore.backends.protocol import Execute, Priorities
 from memostore.config import ENTRY_OVERHEAD, choice
 from memostore.events import Evicted
+from memostore.tombstones import Burials
 
 __all__ = ["POLICIES", "Limits", "evict_to", "make_room", "policy", "rank_anew"]
 
@@ -112,7 +113,8 @@ def make_room(execute: Execute, limits: Limits, rank: Priorities, keep: int, now
 def evict_to(execute: Execute, limits: Limits, rank: Priorities, keep: int, now: float) -> list[Evicted]:
     """Remove expired entries, then those of lowest priority, until the limits hold; return what was evicted."""
     rank_anew(execute, rank)
-    evicted = [_remove(execute, row, "ttl", now) for row in execute(EXPIRED, {"keep": keep, "now": now})]
+    burials = Burials(execute, now, keep)
+    evicted = [_remove(execute, burials, row, "ttl", now) for row in execute(EXPIRED, {"keep": keep, "now": now})]
     ((entries, size),) = execute(TOTALS, {})
     while limits.exceeded(entries, size):
         batch = execute(LOWEST_FIRST, {"keep": keep, "batch": BATCH})
@@ -120,14 +122,18 @@ def evict_to(execute: Execute, limits: Limits, rank: Priorities, keep: int, now:
             break
         for row in batch:
             if limits.exceeded(entries, size):
-                evicted.append(_remove(execute, row, rank.name, now))
+                evicted.append(_remove(execute, burials, row, rank.name, now))
                 entries, size = entries - 1, size - evicted[-1].size
                 execute(SET_AGE, {"age": str(row[-1])})
     return evicted
 
 
-def _remove(execute: Execute, row: Any, policy: str, now: float) -> Evicted:
+def _remove(execute: Execute, burials: Burials, row: Any, policy: str, now: float) -> Evicted:
     number, key, module, qualname, created, size, _ = row
+    if policy == "ttl":
+        burials.add(number, "expired")
+    else:
+        burials.add(number, "evicted", policy)
     execute(DELETE_ENTRY, {"id": number})
     return Evicted(key.hex(), f"{module}.{qualname}", now - created, size, policy)
 

@@ -6,97 +6,29 @@ It knows a store only by what it needs of one (`Remembers`), so that this module
 from __future__ import annotations
 
 import functools
-import itertools
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
+from memostore.aliases import Alias, aliases_of, defaults_of
 from memostore.bound import BoundMemo
 from memostore.digest import digest_parts
-from memostore.fingerprint import CodeVersion, code_version, receiver_view
-from memostore.keys.binding import Binder, check_ignored, signature_of
-from memostore.keys.call import call_key, function_prefix, untyped
+from memostore.explain import Explanation, Question
+from memostore.fingerprint import CodeVersion, FunctionCode, Scope, offer, receiver_view, stored_name
+from memostore.keys.binding import Binder, check_ignored, is_misfit, signature_of
+from memostore.keys.call import call_key, changing_part, untyped
 from memostore.keys.preview import preview_json
 from memostore.options import Options
+from memostore.remembering import Missing, Remembers, Result
+from memostore.tally import CacheInfo, Tally
 
 if TYPE_CHECKING:
     from memostore.records import Entry
 
-__all__ = ["CacheInfo", "Memo", "Missing", "PassThrough", "Remembers", "Result"]
+__all__ = ["Memo", "PassThrough"]
 
 P = ParamSpec("P")
 P2 = ParamSpec("P2")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """Why there is no value: an answer of `Remembers.recall` that no function can return."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A value just computed, with what is stored beside it."""
-
-    value: Any
-    seconds: float
-    arguments: str
-
-
-class Remembers(Protocol):
-    """What a wrapper needs of a store."""
-
-    def recall(self, key: bytes, version: CodeVersion) -> Any:
-        """Return the stored value, or Missing with the reason."""
-
-    def missed(self, key: bytes, version: CodeVersion, missing: Missing) -> None:
-        """Take note of a miss."""
-
-    def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> None:
-        """Store a result if it can be stored."""
-
-    def holds(self, key: bytes) -> bool:
-        """Say whether a call's result is stored and has not expired."""
-
-    def clock(self) -> float:
-        """Return the seconds that computing is timed by."""
-
-    def find(self, **filters: Any) -> list[Entry]:
-        """Return entries."""
-
-    def invalidate(self, **filters: Any) -> int:
-        """Remove entries."""
-
-    def held_by(self, module: str, qualname: str) -> tuple[int, int, float]:
-        """Return the number and bytes of a function's entries, and the seconds that its hits have saved."""
-
-
-class _Counts(NamedTuple):
-    hits: int
-    misses: int
-    maxsize: int | None
-    currsize: int
-
-
-class CacheInfo(_Counts):
-    """functools' four fields, in its order. `hits` and `misses` are this process's, `currsize` the stored entries.
-
-    Beside them stand `size`, the bytes of those entries, and `saved_seconds`, what all hits so far have saved.
-    """
-
-    size: int
-    saved_seconds: float
-
-    def __new__(cls, counts: tuple[int, int, int | None, int], size: int, saved_seconds: float) -> CacheInfo:
-        """Return the four counts with two attributes."""
-        self = super().__new__(cls, *counts)
-        self.size = size
-        self.saved_seconds = saved_seconds
-        return self
 
 
 class _Plan(NamedTuple):
@@ -105,27 +37,9 @@ class _Plan(NamedTuple):
     store: Remembers
     bind: Callable[..., tuple[Any, ...]]
     names: tuple[str, ...]
-    version: CodeVersion
-    prefix: bytes
-    name: str
+    code: FunctionCode
     view: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
-
-
-class _Tally:
-    """A count that threads add to without a lock: `next` on an iterator of C is one step."""
-
-    __slots__ = ("_lock", "_looks", "add")
-
-    def __init__(self) -> None:
-        self.add = itertools.count().__next__
-        self._looks = 0
-        self._lock = threading.Lock()
-
-    def total(self) -> int:
-        """Return how often `add` was called. To look is to take a number too, so looks are taken off."""
-        with self._lock:
-            self._looks += 1
-            return self.add() - (self._looks - 1)
+    asks: bool  # whether a function of the user's, named by KeyBy, has a part in every key
 
 
 class Memo(Generic[P, R]):
@@ -153,19 +67,26 @@ class Memo(Generic[P, R]):
         self._open_store = open_store
         self._options = options
         self._plan: _Plan | None = None
-        self._hits, self._misses = _Tally(), _Tally()
+        self._aliases: tuple[CodeVersion, list[Alias]] | None = None
+        self._inherits = bool(options.formerly or options.new_defaults)
+        self._hits, self._misses = Tally(), Tally()
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the stored result of this call, or compute it and store it."""
         plan = self._plan or self._make_plan()
         try:
             values = plan.bind(*args, **kwargs)
-        except TypeError:  # the call does not fit the signature: the function says so best
-            return self.__wrapped__(*args, **kwargs)
-        key = self._key_of(plan, values, args, kwargs)
-        found = plan.store.recall(key, plan.version)
+        except TypeError as error:
+            if not is_misfit(error):
+                raise
+            return self.__wrapped__(*args, **kwargs)  # the function says best what does not fit
+        version = plan.code.current()
+        key = self._key_of(plan, version, values, args, kwargs)
+        found = plan.store.recall(key, version)
         if type(found) is Missing:
-            return self._compute(plan, key, found, values, args, kwargs)
+            found = self._recall_older(plan, version, found, values, args, kwargs) if self._inherits else found
+            if type(found) is Missing:
+                return self._compute(plan, version, key, found, values, args, kwargs)
         self._hits.add()
         return found  # type: ignore[no-any-return]
 
@@ -190,8 +111,8 @@ class Memo(Generic[P, R]):
         return self
 
     def __memo_key__(self) -> Any:
-        """Stand, as an argument of another memoized call, for the function that is memoized."""
-        return self.__wrapped__
+        """Stand, as an argument of another memoized call or in its code, for the function that is memoized."""
+        return self.__wrapped__, self._options.version
 
     def __repr__(self) -> str:
         return f"<memoized {self.__wrapped__!r}>"
@@ -202,7 +123,7 @@ class Memo(Generic[P, R]):
 
     def is_cached(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Say whether a call's result is stored and has not expired. Counts no hit and loads nothing."""
-        return self._planned().store.holds(self._key(args, kwargs))
+        return any(map(self._planned().store.holds, self._keys(args, kwargs)))
 
     check_call_in_cache = is_cached
 
@@ -213,53 +134,68 @@ class Memo(Generic[P, R]):
         """
         default = None if "default" in self._parameters else kwargs.pop("default", None)
         plan = self._planned()
-        found = plan.store.recall(self._key(args, kwargs), plan.version)
-        if type(found) is Missing:
-            return default
-        self._hits.add()
-        return found
+        for key in self._keys(args, kwargs):
+            found = plan.store.recall(key, plan.code.version)
+            if type(found) is not Missing:
+                self._hits.add()
+                return found
+        return default
 
     def entry(self, /, *args: P.args, **kwargs: P.kwargs) -> Entry | None:
         """Return what is known about a call's stored result, or None."""
-        found = self._planned().store.find(key=self.key(*args, **kwargs))
-        return found[0] if found else None
+        store = self._planned().store
+        found = (entry for key in self._keys(args, kwargs) for entry in store.find(key=key.hex()))
+        return next(found, None)
+
+    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """Say why a call would be a hit or a miss: print it. Counts no hit, and writes nothing."""
+        plan, values = self._planned(), self._bound(args, kwargs)
+        return plan.store.explain_call(self._question(plan, plan.code.current(), values, args, kwargs))
 
     def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute a call anew, whatever is stored, store the result and return it."""
         plan, values = self._planned(), self._bound(args, kwargs)
-        key = self._key_of(plan, values, args, kwargs)
-        return self._compute(plan, key, Missing("refresh"), values, args, kwargs)
+        version = plan.code.current()
+        key = self._key_of(plan, version, values, args, kwargs)
+        return self._compute(plan, version, key, Missing("refresh"), values, args, kwargs)
 
     def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
         """Remove the stored result of this one call; return how many there were, 0 or 1."""
-        return self._planned().store.invalidate(key=self.key(*args, **kwargs))
+        store = self._planned().store
+        return sum(store.invalidate(key=key.hex()) for key in list(self._keys(args, kwargs)))
 
     def cache_info(self) -> CacheInfo:
         """Return hits and misses in this process, and how many results are stored."""
         plan = self._planned()
-        entries, size, saved = plan.store.held_by(plan.version.module, plan.version.qualname)
+        held = [plan.store.held_by(*name) for name in self.memo_names]
+        entries, size, saved = map(sum, zip(*held, strict=True))
         return CacheInfo((self._hits.total(), self._misses.total(), None, entries), size, saved)
 
     def cache_clear(self) -> None:
         """Remove all stored results of this function, and start the counts of `cache_info` anew."""
         self._planned().store.invalidate(function=self)
-        self._hits, self._misses = _Tally(), _Tally()
+        self._hits, self._misses = Tally(), Tally()
 
     def cache_parameters(self) -> dict[str, Any]:
         """Return the options that are in force."""
         options = self._options
         return {
             "maxsize": None, "typed": options.typed, "ttl": options.ttl, "ignore": options.ignore, "key": options.key,
-            "version": options.version, "name": options.name, "tags": options.tags, "cache_if": options.cache_if,
+            "code": options.code, "version": options.version, "depends_on": options.depends_on,
+            "ignore_code": options.ignore_code, "name": options.name, "formerly": options.formerly,
+            "new_defaults": options.new_defaults, "tags": options.tags,
+            "cache_if": options.cache_if,
         }  # fmt: skip
 
     @property
     def memo_name(self) -> tuple[str, str]:
         """The module and name that results are stored under."""
-        if self._plan is not None:
-            return self._plan.version.module, self._plan.version.qualname
-        version = code_version(self.__wrapped__, self._options.name)
-        return version.module, version.qualname
+        return stored_name(self.__wrapped__, self._options.name)
+
+    @property
+    def memo_names(self) -> list[tuple[str, str]]:
+        """That name, and those that the function had before."""
+        return [self.memo_name, *(stored_name(self.__wrapped__, name) for name in self._options.formerly)]
 
     @property
     def _parameters(self) -> Any:
@@ -271,11 +207,13 @@ class Memo(Generic[P, R]):
     def _make_plan(self) -> _Plan:
         """Work out binding and fingerprint. Two threads may both do so; their plans are alike."""
         options, function = self._options, self.__wrapped__
+        store = self._open_store()
+        offer(store)
         binder = Binder.of(function, options.ignore)
-        version = code_version(function, options.name)
-        prefix = function_prefix(version.module, version.qualname, version.fingerprint, repr(options.version))
-        view = None if options.key or options.ignore else receiver_view(function)
-        self._plan = _Plan(self._open_store(), binder.bind, binder.names, version, prefix, version.name, view)
+        scope = Scope(options.code, options.version, options.depends_on, options.ignore_code)
+        code = FunctionCode(function, options.name, scope)
+        view = receiver_view(function) if binder.keeps_first and not options.key else None
+        self._plan = _Plan(store, binder.bind, binder.names, code, view, bool(binder.keyed))
         return self._plan
 
     def _bound(self, args: Any, kwargs: Any) -> tuple[Any, ...]:
@@ -287,29 +225,89 @@ class Memo(Generic[P, R]):
             raise
 
     def _key(self, args: Any, kwargs: Any) -> bytes:
-        return self._key_of(self._planned(), self._bound(args, kwargs), args, kwargs)
+        plan = self._planned()
+        return self._key_of(plan, plan.code.current(), self._bound(args, kwargs), args, kwargs)
 
-    def _key_of(self, plan: _Plan, values: tuple[Any, ...], args: Any, kwargs: Any) -> bytes:
-        options, prefix = self._options, plan.prefix
-        if plan.version.held:
-            prefix = digest_parts(b"h", [prefix, *(held.encoded() for held in plan.version.held)])
+    def _keys(self, args: Any, kwargs: Any) -> Iterator[bytes]:
+        """Yield the key of a call, then those under which older code may have stored it."""
+        yield self._key(args, kwargs)
+        if self._inherits:
+            plan, values = self._planned(), self._bound(args, kwargs)
+            yield from (key for key, _ in self._older(plan, plan.code.version, values, args, kwargs))
+
+    def _older(
+        self, plan: _Plan, version: CodeVersion, values: tuple[Any, ...], args: Any, kwargs: Any
+    ) -> Iterator[tuple[bytes, Alias]]:
+        if self._aliases is None or self._aliases[0] is not version:
+            defaults = defaults_of(self.__wrapped__) if self._options.new_defaults else None
+            self._aliases = version, aliases_of(version, self._options.formerly, defaults, plan.store.code_versions)
+        for alias in self._aliases[1]:
+            had = alias.values(plan.names, values)
+            if had is not None:
+                names, had_values = had
+                yield self._key_of(plan._replace(names=names), alias.version, had_values, args, kwargs), alias
+
+    def _recall_older(
+        self, plan: _Plan, version: CodeVersion, missing: Missing, values: tuple[Any, ...], args: Any, kwargs: Any
+    ) -> Any:
+        """Return what is stored under an old name, or by the code before it got a parameter; else what was missing."""
+        for key, alias in self._older(plan, version, values, args, kwargs) if missing.reason == "new" else ():
+            found = plan.store.recall(key, alias.version)
+            if type(found) is not Missing:
+                if alias.added:  # from now on, an edit of the code is one of a version that has the parameter
+                    plan.store.enter_code(version)
+                return found
+        return missing
+
+    def _key_of(self, plan: _Plan, version: CodeVersion, values: tuple[Any, ...], args: Any, kwargs: Any) -> bytes:
+        options, prefix = self._options, version.prefix
+        if version.held:
+            prefix = digest_parts(b"h", [prefix, *(held.encoded() for held in version.held)])
+        rules = plan.code.rule.over(plan.store.rule_for)
         if options.key is not None:
-            return call_key(prefix, (options.key(*args, **kwargs),), ("key(...)",), plan.name)
+            return call_key(prefix, (options.key(*args, **kwargs),), ("key(...)",), version.name, rules)
         if plan.view is not None:
             values = plan.view(values)
-        return call_key(prefix, values if options.typed else untyped(values), plan.names, plan.name)
+        return call_key(prefix, values if options.typed else untyped(values), plan.names, version.name, rules)
 
-    def _compute(self, plan: _Plan, key: bytes, missing: Missing, values: Any, args: Any, kwargs: Any) -> R:
+    def _question(
+        self, plan: _Plan, version: CodeVersion, values: Any, args: Any, kwargs: Any, key: bytes | None = None
+    ) -> Question:
+        def older() -> Iterator[bytes]:
+            return (older for older, _ in self._older(plan, version, values, args, kwargs))
+
+        def key_of(code: Any) -> bytes:
+            return self._key_of(plan, code, values, args, kwargs)
+
+        formerly = tuple(self.memo_names[1:])
+        return Question(version, plan.names, values, key_of, key, older if self._inherits else tuple, formerly)
+
+    def _compute(
+        self, plan: _Plan, version: CodeVersion, key: bytes, missing: Missing, values: Any, args: Any, kwargs: Any
+    ) -> R:
         store = plan.store
         self._misses.add()
-        store.missed(key, plan.version, missing)
+        store.missed(key, version, missing, lambda: self._question(plan, version, values, args, kwargs, key))
         arguments = preview_json(plan.names, values)  # before the call, which may change them
+        is_steady = (type(key) is bytes and not plan.asks) or self._is_steady(plan, version, key, args, kwargs)
         started = store.clock()
         value = self.__wrapped__(*args, **kwargs)
         seconds = store.clock() - started
-        if missing.reason != "fault":  # a store that could not be read a moment ago is not made to wait for again
-            store.keep(key, plan.version, Result(value, seconds, arguments), self._options)
+        if (
+            is_steady and missing.reason != "fault"
+        ):  # a store that could not be read a moment ago is not made to wait for again
+            store.keep(key, version, Result(value, seconds, arguments), self._options)
         return value
+
+    def _is_steady(self, plan: _Plan, version: CodeVersion, key: bytes, args: Any, kwargs: Any) -> bool:
+        """Take the key of a call anew; if it is another one, no later call could find the result. Say so."""
+        values = plan.bind(*args, **kwargs)
+        if self._key_of(plan, version, values, args, kwargs) == key:
+            return True
+        again, rules = plan.bind(*args, **kwargs), plan.store.rule_for
+        part = "key(...)" if self._options.key else changing_part(values, again, plan.names, rules)
+        plan.store.skip(key, version, f"{part} has another key each time it is taken", "unsteady")
+        return False
 
 
 def _take_identity(memo: Memo[Any, Any], function: Any) -> None:

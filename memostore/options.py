@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -20,22 +21,30 @@ class Options:
     ignore: tuple[str, ...] = ()
     key: Callable[..., Any] | None = None
     typed: bool = True
+    code: str = "deep"
     version: str | int | None = None
+    depends_on: tuple[Any, ...] = ()
+    ignore_code: tuple[Any, ...] = ()
     name: str | None = None
+    formerly: tuple[str, ...] = ()
+    new_defaults: bool = False
     tags: tuple[str, ...] = ()
     cache_if: Callable[[Any], bool] | None = None
 
     @classmethod
     def checked(
-        cls, *, ttl: Any = None, ignore: Any = (), key: Any = None, typed: Any = True, version: Any = None,
-        name: Any = None, tags: Any = (), cache_if: Any = None,
+        cls, *, ttl: Any = None, ignore: Any = (), key: Any = None, typed: Any = True, code: Any = "deep",
+        version: Any = None, depends_on: Any = (), ignore_code: Any = (), name: Any = None, tags: Any = (),
+        cache_if: Any = None, formerly: Any = (), new_defaults: Any = False,
     ) -> Options:  # fmt: skip
         """Return the options; raise InvalidArgument that names the one that can't be used."""
         for argument, function in (("key", key), ("cache_if", cache_if)):
             if function is not None and not callable(function):
                 raise InvalidArgument(f"{argument}={function!r} must be a function, or None")
-        if not isinstance(typed, bool):
-            raise InvalidArgument(f"typed={typed!r} must be True or False")
+        for argument, flag in (("typed", typed), ("new_defaults", new_defaults)):
+            if not isinstance(flag, bool):
+                raise InvalidArgument(f"{argument}={flag!r} must be True or False")
+        config.choice(code, config.CODE_LEVELS, "code")
         if version is not None and (isinstance(version, bool) or not isinstance(version, (str, int))):
             raise InvalidArgument(f"version={version!r} must be text or a whole number, or None")
         if name is not None and not (
@@ -43,9 +52,26 @@ class Options:
         ):
             raise InvalidArgument(f"name={name!r} must be text such as 'features' or 'project.features', or None")
         return cls(
-            config.optional_duration(ttl, "ttl"), _texts(ignore, "ignore"), key, typed,
-            version, name, _texts(tags, "tags"), cache_if,
+            config.optional_duration(ttl, "ttl"), _texts(ignore, "ignore"), key, typed, code, version,
+            _listed(depends_on, "depends_on"), _code(ignore_code),
+            name, _texts(formerly, "formerly"), new_defaults, _texts(tags, "tags"), cache_if,
         )  # fmt: skip
+
+
+def _listed(value: Any, argument: str) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise InvalidArgument(
+            f"{argument}={value!r} must be a list of functions, classes, modules, or texts that name these"
+        )
+    return tuple(value)
+
+
+def _code(ignore_code: Any) -> tuple[Any, ...]:
+    listed = _listed(ignore_code, "ignore_code")
+    for item in listed:
+        if not (isinstance(item, (str, types.ModuleType)) or callable(item)) or item == "":
+            raise InvalidArgument(f"ignore_code holds {item!r}: it takes functions, classes, modules, or their names")
+    return listed
 
 
 def _texts(value: Any, argument: str) -> tuple[str, ...]:

@@ -11,7 +11,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.exc import ArgumentError
 
 from memostore.config import duration, size
@@ -20,11 +34,27 @@ from memostore.keys.naming import function_name, module_name
 from memostore.keys.preview import preview
 from memostore.records import Entry, FunctionStats, Stats
 from memostore.schema import views
-from memostore.schema.tables import code, daily, entry, function, tag
+from memostore.schema.tables import code, daily, entry, function, origin, tag, tombstone
+from memostore.tombstones import ARGUMENTS_KEPT, KEPT
 
-__all__ = ["FILTERS", "condition", "count_entries", "find_entries", "functions", "remove_entries", "totals"]
+__all__ = [
+    "FILTERS",
+    "bury_entries",
+    "condition",
+    "count_entries",
+    "described",
+    "find_entries",
+    "functions",
+    "remove_entries",
+    "totals",
+]
 
-SHOWN = [column for column in entry.c if column.name not in ("id", "value", "checksum", "priority")]
+Calls = list[tuple[bytes, dict[str, Any] | None]]  # key and arguments of each
+
+HIDDEN = {"id", "value", "checksum", "priority", "origin_id"}
+SHOWN = [column for column in entry.c if column.name not in HIDDEN]
+
+FILTER_SHOWN = 64  # characters of one filter's value
 
 full_name: ColumnElement[str] = function.c.module + "." + function.c.qualname
 
@@ -41,8 +71,8 @@ def by_function(value: Any, _: Moment) -> ColumnElement[bool]:
     if isinstance(value, str) and value:
         return _by_name(value)
     if callable(value):
-        module, qualname = getattr(value, "memo_name", None) or function_name(value)
-        return and_(function.c.module == module, function.c.qualname == qualname)
+        names = getattr(value, "memo_names", None) or [function_name(value)]
+        return or_(*(and_(function.c.module == module, function.c.qualname == name) for module, name in names))
     raise InvalidArgument(f"function={value!r} must be a function, or a name as text, such as 'prep.load' or 'prep.*'")
 
 
@@ -62,10 +92,14 @@ def by_code(value: Any, _: Moment) -> ColumnElement[bool]:
 
 def by_key(value: Any, _: Moment) -> ColumnElement[bool]:
     """Match the beginning of a key in hex."""
+    return _key_begins(entry, value)
+
+
+def _key_begins(table: Table, value: Any) -> ColumnElement[bool]:
     text = _hex(value, "key", "the hex digits of a key, or its first ones")
     first, last = (int(text[:16].ljust(16, fill), 16) >> 1 for fill in "0f")
-    same_start = func.lower(func.hex(entry.c.key)).startswith(text)
-    return and_(entry.c.id.between(first, last), same_start)
+    number = table.c.id if table is entry else table.c.entry_id
+    return and_(number.between(first, last), func.lower(func.hex(table.c.key)).startswith(text))
 
 
 def by_tag(value: Any, _: Moment) -> ColumnElement[bool]:
@@ -91,9 +125,14 @@ def by_size(value: Any, _: Moment) -> ColumnElement[bool]:
 
 def by_arguments(value: Any, _: Moment) -> ColumnElement[bool]:
     """Match entries whose call had these values for these parameters."""
+    return and_(*(_argument(name, preview(wanted)) for name, wanted in checked_arguments(value).items()))
+
+
+def checked_arguments(value: Any) -> Mapping[str, Any]:
+    """Return a mapping of arguments; raise InvalidArgument for what is none."""
     if not isinstance(value, Mapping) or not value or not all(isinstance(name, str) for name in value):
         raise InvalidArgument(f'args={value!r} must be a mapping of parameters to values, such as {{"lr": 0.1}}')
-    return and_(*(_argument(name, preview(wanted)) for name, wanted in value.items()))
+    return value
 
 
 def _argument(name: str, wanted: Any) -> ColumnElement[bool]:
@@ -142,18 +181,67 @@ def condition(filters: Mapping[str, Any], now: float) -> list[ColumnElement[bool
     return [FILTERS[name](value, Moment(now)) for name, value in filters.items() if value is not None]
 
 
+def described(filters: Mapping[str, Any]) -> str:
+    """Return filters as people would write them, for the log and the tombstones.
+
+    >>> described({"function": "prep.load", "older_than": "7d", "tag": None})
+    "function='prep.load', older_than='7d'"
+    """
+    given = {name: value for name, value in filters.items() if value is not None}
+    return ", ".join(f"{name}={_described(value)}" for name, value in sorted(given.items()))
+
+
+def named(value: Any) -> str:
+    """Return the name that a `function` filter means."""
+    return value if isinstance(value, str) else ".".join(getattr(value, "memo_name", None) or function_name(value))
+
+
+def _described(value: Any) -> str:
+    if callable(value):
+        value = named(value)
+    text = " ".join(str(value).split()) if isinstance(value, ColumnElement) else repr(value)
+    return text if len(text) <= FILTER_SHOWN else f"{text[:FILTER_SHOWN]}…"
+
+
 def find_entries(connection: Connection, conditions: list[ColumnElement[bool]], limit: int | None) -> list[Entry]:
     """Return the matching entries, newest first."""
     tags = select(func.json_group_array(tag.c.name)).where(tag.c.entry_id == entry.c.id).scalar_subquery()
     statement = (
-        select(*SHOWN, function.c.module, function.c.qualname, code.c.fingerprint, tags.label("tags"))
+        select(*SHOWN, function.c.module, function.c.qualname, code.c.fingerprint, origin.c.host, tags.label("tags"))
         .join(function, function.c.id == entry.c.function_id)
         .join(code, code.c.id == entry.c.code_id)
+        .outerjoin(origin, origin.c.id == entry.c.origin_id)
         .where(and_(true(), *conditions))
         .order_by(entry.c.created.desc(), entry.c.priority.desc(), entry.c.id)
         .limit(limit)
     )
     return [_entry(row) for row in connection.execute(statement)]
+
+
+def the_key(beginning: str, known: Calls) -> bytes:
+    """Return the one key that begins so; raise InvalidArgument where there is none, or are several."""
+    keys = {key.hex() for key, _ in known}
+    if not keys:
+        raise InvalidArgument(f"key={beginning!r}: no entry's key begins so, nor that of one whose removal is noted")
+    if len(keys) > 1:
+        raise InvalidArgument(f"key={beginning!r}: several keys begin so, {', '.join(sorted(keys)[:5])}")
+    return bytes.fromhex(keys.pop())
+
+
+def known_entries(connection: Connection, filters: Mapping[str, Any], limit: int) -> Calls:
+    """Return key and arguments of the entries that a `function` or a `key` names, the newest first."""
+    rows = select(entry.c.key, entry.c.arguments).where(*condition(filters, 0.0))
+    rows = rows.join(function, function.c.id == entry.c.function_id).order_by(entry.c.created.desc(), entry.c.id)
+    return [(row.key, _arguments_of(row)) for row in connection.execute(rows.limit(limit))]
+
+
+def known_tombstones(connection: Connection, filters: Mapping[str, Any], limit: int) -> Calls:
+    """Return the same of tombstones."""
+    named = [by_function(value, Moment(0.0)) for name, value in filters.items() if name == "function"]
+    named += [_key_begins(tombstone, value) for name, value in filters.items() if name == "key"]
+    rows = select(tombstone.c.key, tombstone.c.arguments).where(*named)
+    rows = rows.join(function, function.c.id == tombstone.c.function_id).order_by(tombstone.c.number.desc())
+    return [(row.key, _arguments_of(row)) for row in connection.execute(rows.limit(limit))]
 
 
 def matching_ids(conditions: list[ColumnElement[bool]]) -> Select[Any]:
@@ -169,6 +257,20 @@ def matching_ids(conditions: list[ColumnElement[bool]]) -> Select[Any]:
 def count_entries(connection: Connection, conditions: list[ColumnElement[bool]]) -> int:
     """Return how many entries match."""
     return int(connection.scalar(select(func.count()).select_from(matching_ids(conditions).subquery())) or 0)
+
+
+def bury_entries(connection: Connection, conditions: list[ColumnElement[bool]], why: Mapping[str, Any]) -> None:
+    """Write the tombstones of the matching entries, of many only the newest. `why`: gone, reason, detail, origin_id."""
+    last = connection.scalar(select(func.coalesce(func.max(tombstone.c.number), 0)))
+    newest = matching_ids(conditions).order_by(entry.c.created.desc(), entry.c.id).limit(KEPT).subquery()
+    place = func.row_number().over(order_by=(entry.c.created, entry.c.id))
+    kept = case((func.length(entry.c.arguments) <= ARGUMENTS_KEPT, entry.c.arguments))
+    copied = [entry.c[name] for name in ("key", "function_id", "code_id", "created")]
+    rows = select(
+        entry.c.id.label("entry_id"), *copied, kept.label("arguments"), (literal(last) + place).label("number"),
+        *(literal(value).label(name) for name, value in why.items()),
+    ).join(newest, newest.c.id == entry.c.id)  # fmt: skip
+    connection.execute(insert(tombstone).from_select([column.name for column in rows.selected_columns], rows))
 
 
 def remove_entries(connection: Connection, conditions: list[ColumnElement[bool]]) -> int:
@@ -195,11 +297,15 @@ def totals(connection: Connection, file_size: int) -> Stats:
 def _entry(row: Any) -> Entry:
     return Entry(
         key=row.key.hex(), function=f"{row.module}.{row.qualname}", module=row.module, qualname=row.qualname,
-        code=row.fingerprint.hex(), arguments=None if row.arguments is None else json.loads(row.arguments),
+        code=row.fingerprint.hex(), arguments=_arguments_of(row),
         tags=tuple(sorted(json.loads(row.tags))), created=_time(row.created), expires=_time_or_none(row.expires),
         last_hit=_time_or_none(row.last_hit), hit_count=row.hit_count, size=row.size,
-        compute_seconds=row.compute_seconds, codec=row.codec,
+        compute_seconds=row.compute_seconds, codec=row.codec, host=row.host,
     )  # fmt: skip
+
+
+def _arguments_of(row: Any) -> dict[str, Any] | None:
+    return None if row.arguments is None else json.loads(row.arguments)
 
 
 def _function_stats(row: Any) -> FunctionStats:

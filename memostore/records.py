@@ -11,7 +11,10 @@ __all__ = ["Entry", "FunctionStats", "Stats"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One stored result, without the result itself. Times are in UTC; `size` is bytes as stored."""
+    """One stored result, without the result itself. Times are in UTC; `size` is bytes as stored.
+
+    `host` is the computer that stored it, None where an older memostore did.
+    """
 
     key: str
     function: str
@@ -27,6 +30,7 @@ class Entry:
     size: int
     compute_seconds: float
     codec: str
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

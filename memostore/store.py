@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +19,16 @@ from memostore.catalogue import Catalogue
 from memostore.counters import Counters
 from memostore.digest import digest_parts
 from memostore.errors import CorruptEntry, InvalidArgument, StoreError, Unloadable, Unstorable
-from memostore.events import Event, Evicted, Hit, Hook, Miss, Skipped, Stored
+from memostore.events import Event, Evicted, Hit, Hook, Stored
 from memostore.eviction import Limits, make_room, policy, rank_anew
 from memostore.fingerprint import CodeVersion
 from memostore.keys.call import call_key, function_prefix
 from memostore.keys.preview import preview_json
-from memostore.memo import Memo, Missing, PassThrough, Result
+from memostore.keys.registered import RegistersKeys, RuleFor
+from memostore.known_code import KnowsCode
+from memostore.memo import Memo, PassThrough
 from memostore.options import Options
+from memostore.remembering import Missing, Result
 from memostore.telling import Teller
 from memostore.wrapping import decorate
 
@@ -45,7 +48,7 @@ PUT: Final = CodeVersion("memostore", "Store.put", digest_parts(b"v", [b"put"]),
 PUT_PREFIX: Final = function_prefix(PUT.module, PUT.qualname, PUT.fingerprint, "")
 
 
-class Store(Catalogue):
+class Store(Catalogue, KnowsCode, RegistersKeys):
     """A place where results are remembered: one SQLite file, opened, and created if need be, right here.
 
     `path` is a path, an SQLAlchemy URL (`sqlite:///results.db`), ":memory:", or None, which remembers nothing.
@@ -142,20 +145,20 @@ class Store(Catalogue):
         payload = codec.encode(value, self._compress)
         if not self._limits.admits(payload.size):
             raise Unstorable(f"the value's {payload.size} bytes are more than max_size={self._limits.max_size} allows")
-        self._teller.guarded("saving", lambda: self._save(_named(name), PUT, result, payload, options))
+        self._teller.guarded("saving", lambda: self._save(_named(name, self.rule_for), PUT, result, payload, options))
 
     def get(self, name: Any, default: Any = None) -> Any:
         """Return the value stored under a name, or `default`."""
-        found = self.recall(_named(name), PUT)
+        found = self.recall(_named(name, self.rule_for), PUT)
         return default if type(found) is Missing else found
 
     def delete(self, name: Any) -> bool:
         """Remove the value stored under a name; say whether there was one."""
-        return bool(self.invalidate(key=_named(name).hex()))
+        return bool(self.invalidate(key=_named(name, self.rule_for).hex()))
 
     def __contains__(self, name: Any) -> bool:
         """Say whether a value is stored under a name and has not expired."""
-        return self.holds(_named(name))
+        return self.holds(_named(name, self.rule_for))
 
     # The steps of a hit
 
@@ -200,36 +203,24 @@ class Store(Catalogue):
     def holds(self, key: bytes) -> bool:
         """Say whether a key is stored and has not expired, without loading or counting anything."""
         row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
-        if row is None:
-            return False
-        expires = row[5]
-        return expires is None or expires > self._now()
+        return row is not None and (row[5] is None or row[5] > self._now())
 
     # The steps of a miss
-
-    def missed(self, key: bytes, version: CodeVersion, missing: Missing) -> None:
-        """Count a miss and tell the hooks."""
-        self._counters.add((version, self._now(), None, 0.0))
-        self._teller.emit(Miss(key.hex(), version.name, missing.reason))
 
     def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> None:
         """Store a result if its function, its kind and its size allow; otherwise say why not."""
         if self._backend.read_only:
             return None
         if options.cache_if is not None and not options.cache_if(result.value):
-            return self._teller.emit(Skipped(key.hex(), version.name, "cache_if said no"))
+            return self.skip(key, version, "cache_if said no", warns=False)
         try:
             payload = codec.encode(result.value, self._compress)
         except Unstorable as error:
-            return self._skip(key, version, str(error))
+            return self.skip(key, version, str(error))
         if not self._limits.admits(payload.size):
-            return self._skip(key, version, f"its {payload.size} bytes are more than max_size={self._limits.max_size}")
+            return self.skip(key, version, f"its {payload.size} bytes are more than max_size={self._limits.max_size}")
         self._teller.guarded("saving", lambda: self._save(key, version, result, payload, options))
         return None
-
-    def _skip(self, key: bytes, version: CodeVersion, reason: str) -> None:
-        self._teller.emit(Skipped(key.hex(), version.name, reason))
-        self._teller.warn(version.name, "skipped", f"{version.name}: the result is returned but not stored: {reason}")
 
     def clock(self) -> float:
         """Return the seconds that computing is timed by: a clock that never jumps."""
@@ -324,7 +315,7 @@ class Store(Catalogue):
         if self.url == "sqlite://":
             raise TypeError("a store in memory can't be sent to another process: give it a file")
         path = None if self.path is None else str(self.path)
-        return _opened_again, ({**self._given, "path": path},)
+        return _opened_again, ({**self._given, "path": path}, self._registered())
 
     def __repr__(self) -> str:
         return f"Store({str(self.path) if self.path else self.url or None!r})"
@@ -339,11 +330,12 @@ class Store(Catalogue):
     def _write_uses(self, uses: list[Use]) -> None:
         if not self._backend.read_only and not self._closed:
             self._backend.touch(uses, self._rank)
+            self._write_facts()
 
 
-def _opened_again(given: dict[str, Any]) -> Store:
-    return Store(**given)
+def _opened_again(given: dict[str, Any], registered: Mapping[type, Callable[[Any], Any]]) -> Store:
+    return Store(**given)._register(registered)
 
 
-def _named(name: Any) -> bytes:
-    return call_key(PUT_PREFIX, (name,), ("name",), PUT.name)
+def _named(name: Any, rules: RuleFor) -> bytes:
+    return call_key(PUT_PREFIX, (name,), ("name",), PUT.name, rules)

@@ -8,11 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from memostore.errors import InvalidArgument, MemostoreWarning, StoreClosed, StoreUnavailable
-from memostore.events import EVENTS, Event, Fault, Hook, log, logger
+from memostore.events import EVENTS, LEVELS, Event, Fault, Hook, log, logger
 
 __all__ = ["Teller"]
-
-DEBUG = 10  # logging's number
 
 
 class Teller:
@@ -24,8 +22,8 @@ class Teller:
         self._warned: set[tuple[str, str]] = set()
 
     def listens(self, kind: type[Event]) -> bool:
-        """Say whether anybody wants to know of a kind of event that is logged at DEBUG."""
-        return bool(self._hooks[kind]) or logger.isEnabledFor(DEBUG)
+        """Say whether anybody wants to know of a kind of event."""
+        return bool(self._hooks[kind]) or logger.isEnabledFor(LEVELS[kind])
 
     def on(self, event: type[Event] | str, hook: Hook) -> None:
         """Register a hook; raise InvalidArgument for an unknown event."""

@@ -10,8 +10,9 @@ from typing import Any
 from memostore.bound import MemoClassmethod
 from memostore.errors import InvalidArgument
 from memostore.keys.naming import function_name
-from memostore.memo import Memo, Remembers
+from memostore.memo import Memo
 from memostore.options import Options, checked_options
+from memostore.remembering import Remembers
 
 __all__ = ["decorate", "wrap"]
 

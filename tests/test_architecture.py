@@ -22,12 +22,14 @@ MODULES = sorted(
 # A module imports only from a lower floor. Rooms of one package share its floor,
 # and may use each other without circles.
 FLOORS = [
-    {"errors", "events", "digest", "schema", "records", "bound", "_version"},
-    {"config", "keys", "codec", "telling"},
+    {"errors", "events", "digest", "schema", "records", "bound", "origin", "_version"},
+    {"config", "keys", "codec", "telling", "tombstones"},
     {"fingerprint", "options"},
+    {"aliases"},
     {"backends"},
-    {"eviction", "query", "counters"},
-    {"catalogue", "memo"},
+    {"eviction", "query", "counters", "known_code", "explain", "doctor"},
+    {"catalogue", "remembering", "tally"},
+    {"memo"},
     {"wrapping"},
     {"store"},
     {"default"},
@@ -39,7 +41,7 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 # What may be imported inside a function: it is slow, or optional, or both; the hit path and the opening do without.
 SLOW = {
     "sqlalchemy", "alembic", "cloudpickle", "zstandard", "compression", "numpy", "pandas", "ctypes", "multiprocessing",
-    "rich",
+    "rich", "platform", "pwd", "polars", "pyarrow", "torch",
     "memostore.query", "memostore.schema.tables", "memostore.schema.views", "memostore.backends.migration",
     "memostore.keys.arrays",
 }  # fmt: skip

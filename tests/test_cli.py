@@ -22,12 +22,14 @@ from memostore import Store
 from memostore.cli import main, render
 
 DAY = 86400.0
-LISTING = {"stats", "ls", "show", "sql", "path", "demo"}
+LISTING = {"stats", "ls", "show", "explain", "doctor", "sql", "path", "demo"}
 REMOVING = {"invalidate", "expire", "evict"}
 OPENING = {
     "stats": ["stats"],
     "ls": ["ls"],
     "show": ["show", "ab"],
+    "explain": ["explain", "prep.embed"],
+    "doctor": ["doctor", "--json"],
     "sql": ["sql", "select 1"],
     "invalidate": ["invalidate", "--function", "*", "--yes"],
     "expire": ["expire", "--yes"],
@@ -652,3 +654,53 @@ def test_migrate_of_a_newer_store(run: Run, path: Path) -> None:
         assert "9999" in result.output
         assert "pip install -U memostore" in result.output
     assert path.read_bytes() == before
+
+
+# explain
+
+
+def test_explain_shows_what_is_stored(run: Run) -> None:
+    shown = run("explain", "prep.embed", "--args", '{"text": "new"}')
+    assert shown.exit_code == 0
+    assert shown.output.startswith("prep.embed: a result is stored\n")
+    assert "served 2 times" in shown.output
+    data = answer(run("explain", "embed", "--args", '{"text": "new", "lr": 0.1}', "--json"))
+    assert (data["reason"], data["entry"]["hit_count"], data["arguments"]) == ("stored", 2, {"text": "new", "lr": 0.1})
+
+
+def test_explain_names_the_nearest_call(run: Run) -> None:
+    assert "lr: 0.1 -> 0.2" in run("explain", "prep.embed", "--args", '{"text": "new", "lr": 0.2}').output
+    assert "never called" in run("explain", "prep.nothing").output
+
+
+def test_explain_tells_what_was_removed(run: Run, path: Path) -> None:
+    with Store(path) as store:
+        (entry,) = store.find(args={"text": "new"})
+        store.invalidate(args={"text": "new"})
+    for call in (("--key", entry.key[:10]), ("prep.embed", "--args", '{"text": "new"}')):
+        shown = run("explain", *call).output
+        assert "prep.embed: a miss: the result was invalidated" in shown
+        assert "by args={'text': 'new'}" in shown
+
+
+def test_explain_cuts_no_line_in_a_pipe(run: Run, path: Path) -> None:
+    with Store(path) as store:
+        store.put("long", "x", tags=["a" * 40])
+        store.invalidate(tag="a" * 40, where=store.entries.c.function == "memostore.Store.put")
+    shown = run("explain", "memostore.Store.put", "--args", '{"name": "long"}', env={"COLUMNS": "80"}).output
+    assert "a" * 40 in shown
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("prep.embed", "--key", "ab"), ("--key", "ab", "--args", '{"x": 1}'), ("f", "--args", "x"),
+     ("f", "--args", "[1]"), ("f", "--args", "{}")],
+)  # fmt: skip
+def test_explain_says_what_it_needs(run: Run, options: tuple[str, ...]) -> None:
+    assert run("explain", *options).exit_code == 2
+
+
+def test_explain_says_that_a_key_is_not_there(run: Run) -> None:
+    refused = run("explain", "--key", "0" * 16)
+    assert refused.exit_code == 1
+    assert "no entry's key begins so" in refused.output

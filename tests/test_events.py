@@ -241,6 +241,17 @@ def test_everything_is_logged_with_its_fields(store, told, clock, caplog):
     ]
 
 
+def test_a_miss_says_in_its_line_which_it_was(store, caplog):
+    caplog.set_level(logging.INFO, "memostore")
+    f = store.memoize(load)
+    f("a.csv"), f("a.csv", rate=0.5)
+    store.invalidate(function=f, larger_than=0)
+    f("a.csv")
+    said = [text.partition(" reason=")[2] for _, text in lines(caplog) if text.startswith("miss")]
+    assert said[:2] == ["new", "arguments detail=rate: 0.1 -> 0.5"]
+    assert said[2].startswith("invalidated detail=at 2026-04-01 12:00:00 UTC, by function=")
+
+
 def test_evictions_removals_and_skips_are_logged(path, caplog):
     caplog.set_level(logging.INFO, "memostore")
     with Store(path, max_entries=1) as store:

@@ -238,7 +238,7 @@ def test_an_entry_tells_all_that_is_known_of_a_result(store, clock):
         key=f.key("a.csv", rate=0.5), function=f"{__name__}.load", module=__name__, qualname="load", code=entry.code,
         arguments={"path": "a.csv", "rate": 0.5}, tags=("a", "b"), created=datetime(2026, 4, 1, 12, tzinfo=UTC),
         expires=datetime(2026, 4, 2, 12, tzinfo=UTC), last_hit=datetime(2026, 4, 1, 12, 1, 30, tzinfo=UTC), hit_count=1,
-        size=entry.size, compute_seconds=entry.compute_seconds, codec="pickle",
+        size=entry.size, compute_seconds=entry.compute_seconds, codec="pickle", host=entry.host,
     )  # fmt: skip
     assert len(entry.code) == len(entry.key) == 64
     assert 0 < entry.size < 100

@@ -520,7 +520,7 @@ def test_what_can_not_be_keyed_in_a_cell_is_named_as_unseen():
     generator = (n for n in range(3))
     version = code_version(lambda: generator)
     assert [held.encoded() for held in version.held]
-    assert json.loads(version.manifest)["unseen"] == ["generator"]
+    assert json.loads(version.manifest)["unseen"] == [f"{version.name}: generator"]
 
 
 def test_receivers_belong_to_the_call():

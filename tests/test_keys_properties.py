@@ -4,18 +4,28 @@
 values are. Keys are held to it, on values that are built to differ in one place, or not at all.
 """
 
+import array
+import ast
 import collections
 import copy
 import datetime
 import decimal
 import enum
 import fractions
+import functools
+import hashlib
 import math
+import os
 import pathlib
 import pickle
+import re
 import struct
+import subprocess
+import sys
+import types
 import uuid
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import hypothesis.extra.numpy as numpy_st
 import hypothesis.extra.pandas as pandas_st
@@ -24,8 +34,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+import memostore
 from memostore import Store, UnkeyableArgument
 from memostore.keys.preview import preview_json
+from memostore.keys.rules import encode
 
 quick = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 quicker = settings(quick, max_examples=60)
@@ -58,12 +70,32 @@ class Corner:
     y: object
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    x: object
+
+
+class Bits(enum.Flag):
+    A = 1
+    B = 2
+
+
 class Couple(collections.namedtuple("Couple", "x y")):  # a subclass of a named tuple is what is wanted
     __slots__ = ()
 
 
 class Word(str):
     __slots__ = ()
+
+
+HOUR = datetime.timedelta(hours=1)
+
+
+def failed(kind, argument, notes):
+    error = kind(argument)
+    for note in notes:
+        error.add_note(note)
+    return error
 
 
 def described(value):
@@ -82,8 +114,20 @@ def described(value):
         return name, frozenset((described(k), described(v)) for k, v in value.items())
     if kind is collections.OrderedDict:
         return name, tuple((described(k), described(v)) for k, v in value.items())
-    if kind in (Point, Corner):
+    if kind in (Point, Corner, Parcel):
         return name, tuple(described(getattr(value, field.name)) for field in fields(value))
+    if kind in (types.SimpleNamespace, collections.UserList, collections.ChainMap):
+        return name, *map(described, vars(value).values())
+    if kind is functools.partial:
+        return name, value.func.__name__, described(value.args), described(value.keywords)
+    if isinstance(value, BaseException):
+        return name, described(value.args), tuple(getattr(value, "__notes__", ()))
+    if kind is re.Pattern:
+        return name, described(value.pattern), value.flags
+    if kind is array.array:
+        return name, value.typecode, value.tobytes()
+    if kind is slice:
+        return name, described((value.start, value.stop, value.step))
     if kind is numpy.ndarray:
         content = tuple(map(described, value.ravel().tolist())) if value.dtype == object else value.tobytes()
         return name, value.dtype.str, value.shape, content
@@ -105,9 +149,14 @@ plain = st.one_of(
     st.decimals(allow_nan=False) | st.just(decimal.Decimal("nan")), st.fractions(), st.uuids(),
     st.builds(range, st.integers(0, 3), st.integers(0, 3)),
     st.text("ab/", min_size=1, max_size=5).map(pathlib.PurePosixPath), st.binary(max_size=3).map(bytearray),
+    st.ip_addresses(), st.sampled_from(Bits), st.builds(Bits, st.integers(0, 3)),
+    st.builds(slice, st.none() | st.integers(0, 2), st.integers(0, 2) | st.floats(0, 2)),
+    st.builds(re.compile, st.sampled_from(["a", "b+"]), st.sampled_from([re.NOFLAG, re.IGNORECASE])),
+    st.just(re.compile(b"a")), st.builds(array.array, st.sampled_from("bid"), st.lists(st.integers(0, 2), max_size=2)),
+    st.timezones(), st.builds(datetime.timezone, st.timedeltas(-HOUR, HOUR), st.text("ab", min_size=1, max_size=1)),
 )  # fmt: skip
 hashable = st.recursive(
-    plain.filter(lambda value: type(value) is not bytearray),
+    plain.filter(lambda value: type(value) not in (bytearray, array.array, slice)),
     lambda inner: st.one_of(
         st.tuples(inner), st.tuples(inner, inner), st.frozensets(inner, max_size=3), st.builds(Corner, inner, inner),
         st.builds(Couple, inner, inner),
@@ -128,7 +177,12 @@ def containers(inner):
     return st.one_of(
         st.lists(inner, max_size=3), st.lists(inner, max_size=3).map(tuple), dicts, st.sets(hashable, max_size=3),
         st.builds(Point, inner, inner), st.lists(inner, max_size=3).map(collections.deque),
-        dicts.map(collections.OrderedDict),
+        dicts.map(collections.OrderedDict), st.dictionaries(hashable, st.integers(-1, 1)).map(collections.Counter),
+        st.builds(collections.deque, st.lists(inner, max_size=2), st.integers(2, 3)),
+        st.builds(Parcel, x=inner), st.builds(types.SimpleNamespace, a=inner, b=inner),
+        st.builds(collections.ChainMap, dicts, dicts), st.lists(inner, max_size=2).map(collections.UserList),
+        st.builds(functools.partial, st.sampled_from([max, min]), inner, key=inner),
+        st.builds(failed, st.sampled_from([ValueError, KeyError]), inner, st.lists(st.sampled_from("ab"), max_size=2)),
     )  # fmt: skip
 
 
@@ -210,6 +264,30 @@ def retyped(value):
 @given(values)
 def test_equal_after_a_round_trip_through_pickle(value):
     assert key(value) == key(pickle.loads(pickle.dumps(value, 5)))
+
+
+def test_equal_in_another_process_under_another_hash_seed(tmp_path):
+    drawn = []
+
+    @settings(quick, max_examples=250, database=None)
+    @given(values)
+    def draw(value):
+        drawn.append(value)
+
+    draw()
+    (tmp_path / "values.pickle").write_bytes(pickle.dumps(drawn, 5))
+    script = "import sys, pickle, hashlib; from memostore.keys.rules import encode; "
+    script += "print([hashlib.sha256(encode(v)).hexdigest() for v in pickle.load(open(sys.argv[1], 'rb'))])"
+    root = Path(__file__).parent.parent
+    paths = os.pathsep.join(map(str, [root, Path(memostore.__file__).parent.parent]))
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "values.pickle"], cwd=root, capture_output=True, text=True,
+        env={**os.environ, "PYTHONHASHSEED": "4711", "PYTHONPATH": paths}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found, expected = ast.literal_eval(done.stdout), [hashlib.sha256(encode(value)).hexdigest() for value in drawn]
+    assert [value for value, one, other in zip(drawn, found, expected, strict=True) if one != other] == []
+    assert len(drawn) > 200
 
 
 @quick
@@ -497,3 +575,14 @@ def test_a_value_that_holds_itself(value):
 
     assert key(holding(None)) == key(copy.deepcopy(holding(None)))
     assert key(holding(None)) != key(holding(1))
+
+
+@pytest.mark.parametrize("inputs", [5_000, pytest.param(10_000_000, marks=pytest.mark.stress)])
+def test_hostile_values_are_keyed_or_refused(inputs):
+    script = Path(__file__).with_name("fuzz_keys.py")
+    environment = {**os.environ, "PYTHONPATH": str(Path(memostore.__file__).parent.parent)}
+    done = subprocess.run(
+        [sys.executable, script, "--inputs", str(inputs)], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{inputs} inputs")

@@ -452,7 +452,9 @@ def test_cache_parameters(store):
     }  # fmt: skip
     f, _ = memoized(store, **given)
     assert f.cache_parameters() == {
-        "maxsize": None, "typed": False, "ttl": 3600.0, "ignore": ("y",), "key": len, "version": "v2", "name": "n",
+        "maxsize": None, "typed": False, "ttl": 3600.0, "ignore": ("y",), "key": len, "code": "deep",
+        "version": "v2", "depends_on": (), "ignore_code": (), "name": "n",
+        "formerly": (), "new_defaults": False,
         "tags": ("a", "b"), "cache_if": bool,
     }  # fmt: skip
     plain = memoized(store)[0].cache_parameters()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import sqlite3
@@ -24,6 +25,7 @@ from memostore.schema import APPLICATION_ID, REVISION, tables, views
 pytestmark = pytest.mark.filterwarnings("error::memostore.MemostoreWarning")
 
 ROOT = Path(__file__).parent.parent
+SAMPLES = sorted((ROOT / "tests" / "data").glob("store-*.db.gz"))
 
 
 @pytest.fixture
@@ -186,3 +188,97 @@ def test_the_migrations_package_is_found_where_the_package_is():
     location = Path(config_for().get_main_option("script_location"))
     assert (location / "env.py").is_file()
     assert (location / "versions").is_dir()
+
+
+# Stores that were made by older revisions: the same calls on 2026-04-01, in the code of that time.
+
+
+@pytest.fixture(params=SAMPLES, ids=lambda sample: sample.name.partition(".")[0])
+def old_store(request, path):
+    path.write_bytes(gzip.decompress(request.param.read_bytes()))
+    return path
+
+
+def score(path: str, lr: float) -> dict:
+    return {"path": path, "lr": lr, "loss": len(path) * lr}
+
+
+def test_there_is_a_sample_of_every_older_revision():
+    older = {script.revision for script in scripts().walk_revisions()} - {REVISION}
+    assert {sample.name for sample in SAMPLES} == {f"store-{revision}.db.gz" for revision in older}
+
+
+def test_an_old_store_is_brought_up_to_date_with_all_that_it_holds(old_store):
+    with Store(old_store) as store:
+        assert store.revision == REVISION
+        assert store.get("weights") == [0.1, 0.2]
+        assert store.get("large") == bytes(70_000)
+        entries = {(entry.qualname, entry.created.isoformat()[:16]) for entry in store.find()}
+        assert entries == {
+            ("score", "2026-04-01T12:00"), ("load", "2026-04-01T12:01"), ("Store.put", "2026-04-01T12:01"),
+        }  # fmt: skip
+        (hit,) = store.find(args={"path": "a.csv", "lr": 0.1})
+        assert (hit.hit_count, hit.tags, hit.host) == (1, ("nightly",), None)
+        assert [(f.qualname, f.entries, f.hits, f.versions) for f in store.functions() if f.qualname == "score"] == [
+            ("score", 2, 1, 1)
+        ]
+        assert store.stats().entries == 5
+
+
+def test_an_old_store_goes_on_as_a_new_one_would(old_store):
+    with Store(old_store) as store:
+        store.put("weights", 3)
+        assert store.find(tag="model") == []
+        assert store.invalidate(function="prep.load") == 1
+        assert store.explain("prep.load", args={"path": "a.csv"}).reason == "invalidated"
+        assert store.stats().entries == sum(f.entries for f in store.functions()) == 4
+    with closing(sqlite3.connect(old_store, isolation_level=None)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert statements(connection) == statements_of_a_new_store()
+
+
+def statements_of_a_new_store():
+    with Store(":memory:") as store, store._backend.reading() as connection:
+        return statements(connection.connection.dbapi_connection)
+
+
+def test_an_old_stores_results_are_explained(old_store):
+    """The way in which code is fingerprinted has changed since; the keys of arguments have not."""
+    with Store(old_store) as store:
+        f = store.memoize(name="prep.score")(score)
+        said = f.explain("a.csv", 0.1)
+        assert (said.reason, said.entry.hit_count) == ("code", 1)
+        assert "level" in {change.kind for change in said.changes}
+        assert f("a.csv", 0.1) == score("a.csv", 0.1)
+        assert f.explain("a.csv", 0.1).is_hit
+        assert f.explain("a.csv", 0.5).reason == "arguments"
+
+
+def test_an_old_store_is_not_touched_for_reading(old_store, snapshot):
+    before = snapshot(old_store.parent)
+    with pytest.raises(OlderSchema):
+        Store(old_store, read_only=True)
+    assert snapshot(old_store.parent) == before
+
+
+def test_the_second_migration_refuses_to_run_where_it_would_remove_what_refers(old_store):
+    with create_engine(f"sqlite:///{old_store}").connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+        connection.commit()
+        with pytest.raises(RuntimeError, match="foreign keys"):
+            command.upgrade(config_for(connection), "0002")
+
+
+def test_processes_that_open_an_old_store_at_once_migrate_it_once(old_store, script):
+    script.write("""
+        import sys
+        from memostore import Store
+        with Store("memo.db") as store:
+            store.put(sys.argv[1], 1)
+            assert store.get("weights") == [0.1, 0.2]
+    """)
+    running = [script.start(n) for n in range(4)]
+    assert [process.communicate(timeout=60)[1] for process in running] == [""] * 4
+    with Store(old_store) as store:
+        assert store.stats().entries == 9

@@ -1,5 +1,6 @@
 """What the cache can't do costs a computation and one warning that says why; `on_error="raise"` asks for more."""
 
+import os
 import pathlib
 import sqlite3
 import threading
@@ -124,16 +125,14 @@ def test_unstorable_is_raised_where_storing_is_what_was_asked(store):
 
 
 class Fickle:
-    """Can be stored; can be loaded only while the switch is on."""
-
-    loadable = True
+    """Can be stored; can be loaded only while the environment says so."""
 
     def __reduce__(self):
         return _fickle, ()
 
 
 def _fickle():
-    if not Fickle.loadable:
+    if "FICKLE" in os.environ:
         raise ImportError("the library has changed")
     return Fickle()
 
@@ -143,10 +142,10 @@ def test_a_result_that_can_no_longer_be_loaded_is_computed_again(store, monkeypa
     store.on("Miss", seen.append)
     f = store.memoize(lambda: Fickle())
     f(), f()
-    monkeypatch.setattr(Fickle, "loadable", False)
+    monkeypatch.setenv("FICKLE", "1")
     assert isinstance(f(), Fickle)
     assert [event.reason for event in seen] == ["new", "unloadable"]
-    monkeypatch.setattr(Fickle, "loadable", True)
+    monkeypatch.delenv("FICKLE")
     f()
     assert len(seen) == 2
 

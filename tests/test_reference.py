@@ -13,15 +13,17 @@ import pytest
 
 import memostore
 import memostore.eviction
-from memostore import Entry, FunctionStats, Stats, Store, config, errors, events, query
+from memostore import Entry, Explanation, Finding, FunctionStats, Stats, Store, config, errors, events, query
 from memostore.cli import main
-from memostore.memo import CacheInfo, Memo, Remembers
+from memostore.memo import Memo
 from memostore.options import Options
+from memostore.remembering import Remembers
 from memostore.schema import tables, views
+from memostore.tally import CacheInfo
 
 ROOT = Path(__file__).parent.parent
 REFERENCE, SCHEMA, ARCHITECTURE = (ROOT / "docs" / f"{name}.md" for name in ("reference", "schema", "architecture"))
-CODE = re.compile(r"`([^`]+)`")
+CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")  # no fence around a block
 
 
 def section(page: Path, heading: str) -> str:
@@ -125,7 +127,21 @@ def test_the_filters():
     assert list(table(REFERENCE, "Filters", "filter")) == list(query.FILTERS)
 
 
-@pytest.mark.parametrize("kind", [Entry, FunctionStats, Stats], ids=lambda kind: kind.__name__)
+def test_the_explanations():
+    from memostore.explain import Change, Difference, StoredCode, Tombstone
+    from memostore.explain.wording import HEADS
+
+    assert set(table(REFERENCE, "Explanations", "reason")) == set(HEADS)
+    rows = table(REFERENCE, "Explanations", "field")
+    assert list(rows) == fields(Explanation)
+    for name, kind, own in (
+        ("stored_code", StoredCode, set()), ("tombstone", Tombstone, set()), ("changes", Change, set()),
+        ("differences", Difference, {"path"}),
+    ):  # fmt: skip
+        assert set(CODE.findall(rows[name][1])) - {"version="} == (set(fields(kind)) | own) - {"steps"}, name
+
+
+@pytest.mark.parametrize("kind", [Entry, FunctionStats, Stats, Finding], ids=lambda kind: kind.__name__)
 def test_the_records(kind):
     after = section(REFERENCE, "Records").partition(f"`{kind.__name__}` is")[2]
     assert [plain(row[0]) for row in tables_of(after)[0][1:]] == fields(kind)

@@ -1,11 +1,30 @@
 """What can't be keyed is refused by name: which function, which argument, and the path to the culprit in it."""
 
+import asyncio
+import concurrent.futures
+import contextvars
 import functools
+import hashlib
+import io
 import itertools
+import logging
+import mmap
+import multiprocessing
+import os
+import queue
+import random
+import re
+import selectors
 import socket
 import sqlite3
+import ssl
+import subprocess
+import sys
+import tempfile
 import threading
 import types
+import weakref
+import zipfile
 from dataclasses import dataclass
 
 import numpy
@@ -99,6 +118,29 @@ def test_the_argument_is_named(args, kwargs, path):
     assert f"train: {path}" in refusal(*args, **kwargs)
 
 
+KEPT = Method(1)
+
+
+async def _nothing():
+    """Do nothing."""
+
+
+def _async_generator():
+    async def numbers():
+        yield 1
+
+    return numbers()
+
+
+def _in_a_loop(make):
+    loop = asyncio.new_event_loop()
+    made = make(loop)
+    if isinstance(made, asyncio.Task):
+        loop.run_until_complete(made)
+    loop.close()
+    return made
+
+
 def _coroutine():
     async def nothing():
         """Do nothing."""
@@ -116,7 +158,43 @@ KINDS = {
     "a Thread": lambda: threading.Thread(target=print),
     "an Event": threading.Event,
     "a Condition": threading.Condition,
+    "a Semaphore": threading.Semaphore,
+    "a Barrier": lambda: threading.Barrier(2),
+    "a Timer": lambda: threading.Timer(1, print),
+    "a _local": threading.local,
+    "a Queue": queue.Queue,
+    "a SimpleQueue": queue.SimpleQueue,
     "a socket": socket.socket,
+    "a Cursor": lambda: sqlite3.connect(":memory:").cursor(),
+    "an EpollSelector": selectors.EpollSelector,
+    "a mmap": lambda: mmap.mmap(-1, 10),
+    "a ThreadPoolExecutor": lambda: concurrent.futures.ThreadPoolExecutor(1),
+    "a Future": concurrent.futures.Future,
+    "a Process": lambda: multiprocessing.Process(target=print),
+    "a Popen": lambda: subprocess.Popen([sys.executable, "-c", ""]),
+    "a ContextVar": lambda: contextvars.ContextVar("a"),
+    "a Context": contextvars.copy_context,
+    "a Token": lambda: contextvars.ContextVar("b").set(1),
+    "a Task": lambda: _in_a_loop(lambda loop: loop.create_task(_nothing())),
+    "a Future of asyncio": lambda: _in_a_loop(lambda loop: loop.create_future()),
+    "an event loop": lambda: _in_a_loop(lambda loop: loop),
+    "a lock of asyncio": asyncio.Lock,
+    "a ReferenceType": lambda: weakref.ref(Slots),
+    "a ProxyType": lambda: weakref.proxy(KEPT),
+    "a WeakSet": weakref.WeakSet,
+    "a WeakKeyDictionary": weakref.WeakKeyDictionary,
+    "a WeakValueDictionary": weakref.WeakValueDictionary,
+    "a finalize": lambda: weakref.finalize(KEPT, print),
+    "a _TemporaryFileWrapper": tempfile.NamedTemporaryFile,
+    "a TemporaryDirectory": tempfile.TemporaryDirectory,
+    "a ZipFile": lambda: zipfile.ZipFile(io.BytesIO(), "w"),
+    "a SSLContext": lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+    "a StreamHandler": logging.StreamHandler,
+    "a Match": lambda: re.match("a", "a"),
+    "a HASH": hashlib.sha256,
+    "a SystemRandom": random.SystemRandom,
+    "a DirEntry": lambda: next(os.scandir(os.path.dirname(__file__))),
+    "a cell": lambda: types.CellType(1),
     "a Connection": lambda: sqlite3.connect(":memory:"),
     "a map": lambda: map(str, []),
     "a zip": lambda: zip([], strict=True),
@@ -124,7 +202,10 @@ KINDS = {
     "a list_iterator": lambda: iter([1]),
     "a coroutine": _coroutine,
     "a frame": lambda: __import__("sys")._getframe(),
-    "a dict_keys": lambda: {}.keys(),
+    "a dict_keyiterator": lambda: iter({}),
+    "an enumerate": lambda: enumerate([]),
+    "a reversed": lambda: reversed("ab"),
+    "an async_generator": _async_generator,
 }
 
 
@@ -134,8 +215,11 @@ def test_what_is_not_a_value_is_refused(make, request):
     message = refusal([value])
     assert "train: config[0]" in message
     assert "can't be keyed" in message
-    if hasattr(value, "close"):
-        value.close()
+    if not request.node.callspec.id.endswith(("of asyncio", "event loop")):
+        assert f" {request.node.callspec.id} can't be keyed" in message
+    tidy = {subprocess.Popen: "wait", tempfile.TemporaryDirectory: "cleanup"}.get(type(value), "close")
+    if hasattr(value, tidy):
+        getattr(value, tidy)()
 
 
 @pytest.mark.parametrize(

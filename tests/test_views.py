@@ -20,8 +20,7 @@ pytestmark = pytest.mark.filterwarnings("error::memostore.MemostoreWarning")
 COLUMNS = {
     "entries": [
         "key", "function", "module", "qualname", "code", "arguments", "tags", "created", "expires", "last_hit",
-        "hit_count", "size",
-        "compute_seconds", "codec",
+        "hit_count", "size", "compute_seconds", "codec", "host",
     ],
     "functions": [
         "function", "module", "qualname", "entries", "size", "hits", "misses", "saved_seconds", "compute_seconds",
@@ -197,5 +196,5 @@ def test_pandas_reads_a_view(used, path):
     frame = pandas.read_sql(
         "SELECT * FROM entries", f"sqlite:///{path}", parse_dates=["created", "expires", "last_hit"]
     )
-    assert frame.shape == (3, 14)
+    assert frame.shape == (3, 15)
     assert str(frame["created"].dt.tz) == "UTC"

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memostore.backends.protocol import NewEntry, Priorities, Row, Use
+from memostore.backends.protocol import Execute, Health, NewEntry, Priorities, Row, Use
 from memostore.backends.sqlite import SQLiteBackend
+from memostore.fingerprint import CodeVersion
 from memostore.schema import REVISION
 
 if TYPE_CHECKING:
@@ -50,8 +51,21 @@ class NullBackend:
         """Save nothing."""
         return finish(lambda _text, _params: [])
 
+    def facts(self, code: bytes) -> bytes | None:
+        """Return None."""
+
+    def keep_facts(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        """Remember nothing."""
+
+    def enter_code(self, code: CodeVersion, seen: float) -> None:
+        """Write nothing."""
+
     def touch(self, uses: list[Use], rank: Priorities) -> None:
         """Count nothing."""
+
+    def look(self, run: Callable[[Execute], T]) -> T:
+        """Run questions on an empty store."""
+        return self._database().look(run)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -72,6 +86,10 @@ class NullBackend:
     def revision(self) -> str:
         """Return the revision that this code expects."""
         return REVISION
+
+    def health(self) -> Health:
+        """Return the state of an empty store."""
+        return self._database().health()
 
     def size_on_disk(self) -> int:
         """Return 0."""

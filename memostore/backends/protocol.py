@@ -16,7 +16,7 @@ from memostore.fingerprint import CodeVersion
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["Backend", "Execute", "NewEntry", "Priorities", "Row", "Use", "binding_of", "entry_id"]
+__all__ = ["Backend", "Execute", "Health", "NewEntry", "Priorities", "Row", "Use", "binding_of", "entry_id"]
 
 T = TypeVar("T")
 
@@ -61,6 +61,28 @@ class Priorities:
     on_hit: str = field(default="priority")
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of a database. Sizes are bytes; what does not apply is None, or 0.
+
+    `complaints` are those of the engine's own check, `free` is the space of removed entries in the file, `log_size`
+    that of the write-ahead log, `written` when the file itself was last written (a checkpoint does that), `mode` its
+    permissions, `network` the kind of network file system that it lies on.
+    """
+
+    engine: str
+    engine_version: tuple[int, ...]
+    journal_mode: str
+    complaints: tuple[str, ...]
+    size: int
+    free: int
+    log_size: int
+    written: float | None
+    mode: int | None
+    network: str | None
+    disk_free: int | None
+
+
 class Backend(Protocol):
     """A place for entries. Every method raises a StoreError, never a driver's own error."""
 
@@ -86,8 +108,20 @@ class Backend(Protocol):
     def save(self, new: NewEntry, rank: Priorities, uses: list[Use], finish: Callable[[Execute], T]) -> T:
         """Write an entry and count uses in one transaction; `finish` runs in it, before the commit."""
 
+    def facts(self, code: bytes) -> bytes | None:
+        """Return what is remembered of a code object."""
+
+    def keep_facts(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        """Remember something of code objects."""
+
+    def enter_code(self, code: CodeVersion, seen: float) -> None:
+        """Write down that a version of a function's code is in use."""
+
     def touch(self, uses: list[Use], rank: Priorities) -> None:
         """Count buffered hits and misses."""
+
+    def look(self, run: Callable[[Execute], T]) -> T:
+        """Run questions in one read transaction; no SQLAlchemy is needed for it."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a SQLAlchemy connection in a read transaction."""
@@ -100,6 +134,9 @@ class Backend(Protocol):
 
     def revision(self) -> str:
         """Return the schema's revision."""
+
+    def health(self) -> Health:
+        """Return the state of the database, after its engine's own check of it."""
 
     def size_on_disk(self) -> int:
         """Return the bytes that the database takes."""

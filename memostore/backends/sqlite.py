@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from memostore.backends import sqlite_sql as sql
 from memostore.backends.connections import Connections
-from memostore.backends.protocol import NewEntry, Priorities, Row, Use, entry_id
+from memostore.backends.protocol import Execute, Health, NewEntry, Priorities, Row, Use, entry_id
+from memostore.backends.sqlite_health import health_of
 from memostore.backends.sqlite_open import check_path, connect, connect_read_only, prepare, revision_of, translated
 from memostore.backends.sqlite_sandbox import run_sandboxed
 from memostore.errors import CorruptEntry, InvalidArgument, ReadOnlyStore, StoreClosed, StoreUnavailable
+from memostore.fingerprint import CodeVersion
+from memostore.tombstones import origin_id
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -24,6 +28,7 @@ __all__ = ["SQLiteBackend"]
 T = TypeVar("T")
 
 RETRY_AFTER = 1.0  # seconds after a failed opening before the next try
+ORIGIN = ("", "")  # this process's origin among the known ids: no function has that name
 
 
 class SQLiteBackend:
@@ -41,6 +46,7 @@ class SQLiteBackend:
         self._closed = False
         self._engine: Engine | None = None
         self._ids: dict[tuple[str, str], int] = {}
+        self._codes: WeakKeyDictionary[CodeVersion, int] = WeakKeyDictionary()
         self._connections = Connections(self._connect)
 
     def open(self) -> None:
@@ -86,16 +92,35 @@ class SQLiteBackend:
         with self._transaction("saving") as connection:
             self._count(connection, uses, rank)
             self._insert(connection, new, rank)
+            return finish(sql.execute_on(connection))
 
-            def execute(text: str, params: Mapping[str, Any]) -> list[Any]:
-                return connection.execute(text, params).fetchall()
+    def facts(self, code: bytes) -> bytes | None:
+        """Return what is remembered of a code object."""
+        with translated("reading"):
+            found = self._connections.get().execute(sql.FACTS, (code,)).fetchone()
+        return found[0] if found else None
 
-            return finish(execute)
+    def keep_facts(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        """Remember something of code objects; of too many, the oldest are dropped."""
+        with self._transaction("saving") as connection:
+            connection.executemany(sql.KEEP_FACTS, pairs)
+            connection.execute(sql.DROP_FACTS)
+
+    def enter_code(self, code: CodeVersion, seen: float) -> None:
+        """Write down that a version of a function's code is in use."""
+        with self._transaction("saving") as connection:
+            self._code_id(connection, self._function_id(connection, code.module, code.qualname), code, seen)
 
     def touch(self, uses: list[Use], rank: Priorities) -> None:
         """Count buffered hits and misses."""
         with self._transaction("counting hits") as connection:
             self._count(connection, uses, rank)
+
+    def look(self, run: Callable[[Execute], T]) -> T:
+        """Run questions in one read transaction, on this thread's connection."""
+        connection = self._connections.get()
+        with translated("reading"), _reading(connection):
+            return run(sql.execute_on(connection))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -124,6 +149,11 @@ class SQLiteBackend:
         """Return the schema's revision."""
         with translated("reading"):
             return revision_of(self._connections.get())
+
+    def health(self) -> Health:
+        """Return the state of the file, after SQLite's quick check of it."""
+        with translated("checking"):
+            return health_of(self._connections.get(), self.path)
 
     def size_on_disk(self) -> int:
         """Return the bytes of the file with its WAL; of a database in memory, those of its pages."""
@@ -197,7 +227,7 @@ class SQLiteBackend:
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                self._ids.clear()  # ids taken in this transaction are gone with it
+                self._forget_ids()  # those taken in this transaction are gone with it
                 raise
 
     def _refuse_read_only(self) -> None:
@@ -209,7 +239,7 @@ class SQLiteBackend:
         try:
             self._insert_entry(connection, new, rank)
         except sqlite3.IntegrityError:
-            self._ids.clear()
+            self._forget_ids()
             connection.execute(sql.DELETE_ENTRY, (entry_id(new.key),))
             self._insert_entry(connection, new, rank)
 
@@ -217,13 +247,14 @@ class SQLiteBackend:
         payload, number, code = new.payload, entry_id(new.key), new.code
         inline = payload.inline
         function_id = self._function_id(connection, code.module, code.qualname)
-        code_id = self._code_id(connection, function_id, new)
+        code_id = self._code_id(connection, function_id, code, new.created)
         connection.execute(
             sql.insert_entry(rank.on_save),
             {
-                "id": number, "key": new.key, "function_id": function_id, "code_id": code_id, "created": new.created,
-                "expires": new.expires, "size": payload.size, "compute_seconds": new.compute_seconds,
-                "codec": payload.codec, "checksum": new.checksum, "arguments": new.arguments, "value": inline,
+                "id": number, "key": new.key, "function_id": function_id, "code_id": code_id,
+                "origin_id": self._origin_id(connection), "created": new.created, "expires": new.expires,
+                "size": payload.size, "compute_seconds": new.compute_seconds, "codec": payload.codec,
+                "checksum": new.checksum, "arguments": new.arguments, "value": inline,
             },
         )  # fmt: skip
         if inline is None:
@@ -239,15 +270,24 @@ class SQLiteBackend:
             self._ids[module, qualname] = known
         return known
 
-    def _code_id(self, connection: sqlite3.Connection, function_id: int, new: NewEntry) -> int:
-        code = new.code
-        known = self._ids.get((str(function_id), code.fingerprint.hex()))
+    def _code_id(self, connection: sqlite3.Connection, function_id: int, code: CodeVersion, seen: float) -> int:
+        known = self._codes.get(code)
         if known is None:
-            row = (function_id, code.fingerprint, code.source, code.manifest, new.created)
-            connection.execute(sql.INSERT_CODE, row)
-            (known,) = connection.execute(sql.CODE_ID, row[:2]).fetchone()
-            self._ids[str(function_id), code.fingerprint.hex()] = known
+            row = (function_id, code.fingerprint, sql.version_in(code.manifest))
+            connection.execute(sql.INSERT_CODE, (*row, code.source, code.manifest, seen))
+            (known,) = connection.execute(sql.CODE_ID, row).fetchone()
+            self._codes[code] = known
         return known
+
+    def _origin_id(self, connection: sqlite3.Connection) -> int:
+        known = self._ids.get(ORIGIN)
+        if known is None:
+            known = self._ids[ORIGIN] = origin_id(sql.execute_on(connection))
+        return known
+
+    def _forget_ids(self) -> None:
+        self._ids.clear()
+        self._codes.clear()
 
     def _count(self, connection: sqlite3.Connection, uses: list[Use], rank: Priorities) -> None:
         if not uses:

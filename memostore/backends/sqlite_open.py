@@ -36,7 +36,7 @@ def translated(operation: str) -> Iterator[None]:
         yield
     except StoreError:
         raise
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # a damaged schema makes messages that are no text
         raise StoreUnavailable(f"{operation} failed: {error}") from error
 
 
@@ -68,6 +68,15 @@ def connect(target: str, timeout: float, read_only: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         target, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True, cached_statements=64
     )
+    try:
+        _configure(connection, read_only)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, read_only: bool) -> None:
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA mmap_size = 0")  # with mmap, a truncated file kills the process
     connection.execute("PRAGMA temp_store = MEMORY")
@@ -79,7 +88,6 @@ def connect(target: str, timeout: float, read_only: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * PAGE_SIZE}")
-    return connection
 
 
 def prepare(path: Path | None, target: str, timeout: float, read_only: bool) -> None:
@@ -201,6 +209,7 @@ def _set_up(connection: sqlite3.Connection, target: str) -> None:
     connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    connection.execute("PRAGMA foreign_keys = OFF")  # a migration that replaces a table keeps what refers to it
     migration.set_up(connection, lambda: _is_ready(connection, target))
 
 

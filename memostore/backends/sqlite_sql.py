@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from functools import cache
+from typing import Any
 
-from memostore.backends.protocol import Use
+from memostore.backends.protocol import Execute, Use
 from memostore.fingerprint import CodeVersion
 
-__all__ = ["insert_entry", "summed"]
+__all__ = ["execute_on", "insert_entry", "summed", "version_in"]
 
 EPOCH = date(1970, 1, 1)
 SECONDS_A_DAY = 86400
 
 # The key is compared by the caller: a second parameter costs more than a column.
 FETCH = "SELECT key, value, checksum, codec, created, expires, compute_seconds FROM entry WHERE id = ?"
+
+FACTS = "SELECT facts FROM facts WHERE code = ?"
+KEEP_FACTS = "INSERT OR IGNORE INTO facts (code, facts) VALUES (?, ?)"
+DROP_FACTS = "DELETE FROM facts WHERE id <= (SELECT max(id) FROM facts) - 20000"
 
 TOTALS_OF = """
 SELECT entries, bytes, coalesce((SELECT sum(seconds_saved) FROM daily WHERE function_id = function.id), 0.0)
@@ -28,9 +35,9 @@ SIZE_OF = "SELECT size FROM entry WHERE id = ? AND key = ?"
 CHUNKS = "SELECT id FROM chunk WHERE entry_id = ? ORDER BY position"
 
 INSERT_ENTRY = """
-INSERT INTO entry (id, key, function_id, code_id, created, expires, size, compute_seconds, priority,
+INSERT INTO entry (id, key, function_id, code_id, origin_id, created, expires, size, compute_seconds, priority,
                    codec, checksum, arguments, value)
-VALUES (:id, :key, :function_id, :code_id, :created, :expires, :size, :compute_seconds, {priority},
+VALUES (:id, :key, :function_id, :code_id, :origin_id, :created, :expires, :size, :compute_seconds, {priority},
         :codec, :checksum, :arguments, :value)
 """
 
@@ -45,10 +52,11 @@ INSERT_FUNCTION = "INSERT INTO function (module, qualname) VALUES (?, ?) ON CONF
 FUNCTION_ID = "SELECT id FROM function WHERE module = ? AND qualname = ?"
 
 INSERT_CODE = """
-INSERT INTO code (function_id, fingerprint, source, manifest, first_seen) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO code (function_id, fingerprint, version, source, manifest, first_seen) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
 """
 
-CODE_ID = "SELECT id FROM code WHERE function_id = ? AND fingerprint = ?"
+CODE_ID = "SELECT id FROM code WHERE function_id = ? AND fingerprint = ? AND version = ?"
 
 TOUCH = """
 UPDATE entry SET hit_count = hit_count + :hits, last_hit = max(coalesce(last_hit, :last), :last), priority = {priority}
@@ -100,3 +108,18 @@ def day_of(number: float) -> str:
         return (EPOCH + timedelta(days=number)).isoformat()
     except (ValueError, OverflowError):
         return (date.max if number > 0 else date.min).isoformat()
+
+
+def execute_on(connection: sqlite3.Connection) -> Execute:
+    """Return what runs one statement on a connection and returns its rows."""
+
+    def execute(text: str, params: Mapping[str, Any]) -> list[Any]:
+        return connection.execute(text, params).fetchall()
+
+    return execute
+
+
+def version_in(manifest: str) -> str:
+    """Return the repr of version= that a manifest names."""
+    version = json.loads(manifest).get("version")
+    return "None" if version is None else str(version)

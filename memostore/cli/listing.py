@@ -20,8 +20,8 @@ from memostore.cli.options import (
 )
 from memostore.cli.render import Column
 from memostore.fingerprint import CodeVersion
-from memostore.memo import Missing
 from memostore.records import Entry, FunctionStats, Stats
+from memostore.remembering import Missing
 
 __all__ = ["ls", "path", "show", "sql", "stats"]
 
@@ -267,6 +267,7 @@ def details(entry: Entry) -> dict[str, str]:
         "arguments": json.dumps(entry.arguments, indent=2, ensure_ascii=False),
         "tags": ", ".join(entry.tags) or "none",
         "stored": f"{render.iso(entry.created)} ({render.since(entry.created)})",
+        "host": entry.host or "not known",
         "expires": expires,
         "last hit": last_hit,
         "hits": render.count(entry.hit_count),

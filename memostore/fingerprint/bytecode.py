@@ -13,9 +13,11 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
+from memostore.fingerprint.reads import Read
+from memostore.fingerprint.scopes import READS_NAMES, Imported
 from memostore.keys.encoding import SCALARS, Walk, scalar
 
-__all__ = ["encode_bytecode"]
+__all__ = ["encode_bytecode", "reads_of_bytecode"]
 
 # Generator, coroutine, *args, **kwargs: the flags that say what a call does. Others follow from the code or its file.
 FLAGS_THAT_COUNT = 0x04 | 0x08 | 0x20 | 0x80 | 0x100 | 0x200
@@ -25,8 +27,6 @@ SILENT = frozenset({"EXTENDED_ARG", "CACHE", "NOP"})
 JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 LOCALS = frozenset(dis.haslocal)
 
-# Code that asks for its own variables or docstrings by name depends on them.
-READS_NAMES = frozenset({"locals", "vars", "dir", "eval", "exec", "globals", "_getframe", "currentframe"})
 READS_DOCSTRINGS = "__doc__"
 
 
@@ -86,3 +86,29 @@ def _exception_table(code: types.CodeType, offsets: list[int]) -> list[int]:
         places = (bisect_left(offsets, place) for place in (entry.start, entry.end, entry.target))
         table += [*places, entry.depth * 2 + entry.lasti]
     return table
+
+
+def reads_of_bytecode(code: types.CodeType) -> Iterator[Read]:
+    """Yield what a function and those inside it read from outside: globals with their attributes, and imports."""
+    instructions = _instructions(code)
+    for number, instruction in enumerate(instructions):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield Read(instruction.argval, tuple(_attributes_after(instructions, number)))
+        elif instruction.opname == "IMPORT_NAME":
+            yield from _imports_at(instructions, number)
+        elif isinstance(instruction.argval, types.CodeType):
+            yield from reads_of_bytecode(instruction.argval)
+
+
+def _attributes_after(instructions: list[dis.Instruction], number: int) -> Iterator[str]:
+    for instruction in instructions[number + 1 :]:
+        if instruction.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
+            return
+        yield instruction.argval
+
+
+def _imports_at(instructions: list[dis.Instruction], number: int) -> Iterator[Read]:
+    """Yield what an import brings: before it lie the dots and the names, and each name is then taken by itself."""
+    module, level, names = (instructions[n].argval for n in (number, number - 2, number - 1))
+    for name in names or (None,):
+        yield Read("", origins=(Imported(module, name, level),))

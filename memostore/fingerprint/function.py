@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
-import json
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,14 +11,30 @@ from functools import cached_property
 from typing import Any
 
 from memostore.digest import digest_parts
+from memostore.errors import InvalidArgument, UnkeyableArgument
 from memostore.fingerprint.code import encode_body
 from memostore.fingerprint.held import Held, unfold
+from memostore.fingerprint.live import CodeRule
+from memostore.fingerprint.manifest import Definition, definition_of_value, manifest_json, text_of
+from memostore.fingerprint.origins import Origin, Owner, origin_of_module, version_of
+from memostore.fingerprint.reach import Reach, reach_of
+from memostore.fingerprint.resolve import Foreign
+from memostore.fingerprint.units import Unit
+from memostore.keys.call import function_prefix
 from memostore.keys.naming import function_name
 from memostore.keys.rules import encode
 
-__all__ = ["CodeVersion", "code_version"]
+__all__ = ["CodeVersion", "FunctionCode", "Scope", "code_version", "stored_name"]
 
-LEVEL = "body"
+
+@dataclass(frozen=True)
+class Scope:
+    """How much of a function's code counts: the options `code`, `version`, `depends_on` and `ignore_code`."""
+
+    level: str = "deep"
+    version: str | int | None = None
+    depends_on: tuple[Any, ...] = ()
+    ignored: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +46,8 @@ class CodeVersion:
     fingerprint: bytes
     function: Callable[..., Any] | None
     held: list[Held] = field(default_factory=list)
+    scope: Scope = Scope()
+    reach: Reach | None = None
 
     @property
     def name(self) -> str:
@@ -37,21 +55,87 @@ class CodeVersion:
         return f"{self.module}.{self.qualname}"
 
     @cached_property
+    def prefix(self) -> bytes:
+        """What stands for the function and its code in the keys of all its calls."""
+        return function_prefix(self.module, self.qualname, self.fingerprint, repr(self.scope.version))
+
+    @cached_property
     def source(self) -> str | None:
-        """The source text as it is in the file now, or None where there is none."""
-        if self.function is None:
-            return None
-        try:
-            return inspect.getsource(inspect.unwrap(self.function))
-        except (OSError, TypeError):
-            return None
+        """The source text of the code that runs, or None where there is none."""
+        return None if self.function is None else text_of(inspect.unwrap(self.function))
 
     @cached_property
     def manifest(self) -> str:
-        """What is covered, as JSON: `seen`, and by name what could not be followed, `unseen`."""
-        seen = [held.name for held in self.held if held.seen]
-        unseen = [held.name for held in self.held if not held.seen]
-        return json.dumps({"level": LEVEL, "seen": ["code", *seen], "unseen": unseen})
+        """What is covered, as JSON: definitions, packages, and by name what could not be followed, `unseen`."""
+        reach = self.reach or Reach()
+        unseen = [*reach.unseen, *(f"{self.name}: {held.name}" for held in self.held if not held.seen)]
+        definitions = {one.name: one for one in (*self._own_definition(), *reach.definitions.values())}
+        return manifest_json(
+            self.scope.level, self.scope.version, self.parameters, list(definitions.values()), reach.packages, unseen
+        )
+
+    def _own_definition(self) -> list[Definition]:
+        function = None if self.function is None else inspect.unwrap(self.function)
+        if not isinstance(function, types.FunctionType):
+            return []
+        definition = definition_of_value(function, "function", digest_parts(b"d", [encode_body(function.__code__)]))
+        return [Definition(self.name, "function", definition.digest, function)]
+
+    @cached_property
+    def parameters(self) -> list[str]:
+        """The names of the function's parameters."""
+        try:
+            return [] if self.function is None else list(inspect.signature(self.function).parameters)
+        except (TypeError, ValueError):
+            return []
+
+
+class FunctionCode:
+    """The code of one function while the process runs: taken anew when anything that it reaches has changed."""
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None, scope: Scope = Scope()) -> None:
+        self._function = function
+        self._scope = scope
+        self.rule = CodeRule(scope.level, scope.ignored)
+        self._named = name
+        self._version = self._judged()
+
+    @property
+    def version(self) -> CodeVersion:
+        """The version that was found last."""
+        return self._version
+
+    def current(self) -> CodeVersion:
+        """Return the version that runs now."""
+        reach = self._version.reach
+        if reach is not None and reach.watch.changed():
+            self._version = self._judged()
+        return self._version
+
+    def _judged(self) -> CodeVersion:
+        module, qualname = stored_name(self._function, self._named)
+        code, held = unfold(self._function, self.rule)
+        scope, reach = self._scope, None
+        parts = [scope.level.encode()]
+        if scope.level == "deep":
+            reach, encoded = reach_of(Unit(code) if isinstance(code, types.FunctionType) else code, scope.ignored)
+            parts.append(encoded)
+        elif scope.level == "body":
+            parts.append(_body(code))
+        if scope.depends_on:
+            reach = reach or Reach(scope.ignored)
+            parts += [_dependency(reach, value) for value in scope.depends_on]
+        held = held if scope.level != "version" else [one for one in held if one.required]
+        return CodeVersion(module, qualname, digest_parts(b"v", parts), self._function, held, scope, reach)
+
+
+def stored_name(function: Callable[..., Any], name: str | None) -> tuple[str, str]:
+    """Return the module and name that a function's results are stored under. `name` stands in for its own."""
+    module, qualname = function_name(function)
+    if name is None:
+        return module, qualname
+    given, _, last = name.rpartition(".")
+    return (given or module), last
 
 
 def code_version(function: Callable[..., Any], name: str | None = None) -> CodeVersion:
@@ -60,12 +144,33 @@ def code_version(function: Callable[..., Any], name: str | None = None) -> CodeV
     >>> code_version(lambda x: x + 1).fingerprint == code_version(lambda y: y + 1).fingerprint
     True
     """
-    module, qualname = function_name(function)
-    if name is not None:
-        module, _, qualname = name.rpartition(".") if "." in name else (module, "", name)
-    code, held = unfold(function)
-    return CodeVersion(module, qualname, digest_parts(b"v", [LEVEL.encode(), _body(code)]), function, held)
+    return FunctionCode(function, name).version
 
 
 def _body(code: Any) -> bytes:
     return encode_body(code.__code__) if isinstance(code, types.FunctionType) else encode(code)
+
+
+def _dependency(reach: Reach, value: Any) -> bytes:
+    """Encode one of `depends_on`; a text counts by what it says, and by the module or package that it names."""
+    try:
+        if isinstance(value, str):
+            return encode(value) + reach.encode(_named(value))
+        return reach.encode(value)
+    except UnkeyableArgument as error:
+        raise InvalidArgument(f"depends_on holds {type(value).__qualname__}{error}") from error
+
+
+def _named(name: str) -> Any:
+    """Return the package or module of a name, None for a text that is no name of one."""
+    if not name.replace(".", "").replace("-", "").isidentifier():
+        return None
+    version = version_of(name)
+    if version is not None:
+        return Foreign(Origin(Owner.PACKAGE, name, version), name)
+    if not origin_of_module(name).is_own:
+        return None
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None

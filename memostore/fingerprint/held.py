@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from memostore.errors import UnkeyableArgument
-from memostore.fingerprint.code import RECORDS, written_only
-from memostore.keys.encoding import SCALARS
-from memostore.keys.rules import encode
+from memostore.fingerprint.facts import facts_of
+from memostore.fingerprint.live import CodeRule
+from memostore.fingerprint.records import RECORDS
+from memostore.keys.encoding import SCALARS, Encoder
+from memostore.keys.rules import rule_for
 
 __all__ = ["Held", "unfold"]
 
-UNCHANGING = SCALARS | {bytes, type, types.ModuleType, types.BuiltinFunctionType, types.CodeType}
+UNCHANGING = SCALARS | {bytes, types.BuiltinFunctionType, types.CodeType}
 LARGE = 1 << 20  # bytes; an array or frame from here on is taken to be the same while it is the same object
 
 
@@ -26,13 +28,15 @@ class Held:
     """One thing that a callable carries. `required`: a call fails where it can't be keyed, as with an argument."""
 
     def __init__(self, name: str, get: Callable[[], Any], *, required: bool, written: bool = False) -> None:
+        self.rule = CodeRule()
         self.name = name
         self.seen = True
         self._written = written
         self._get = get
-        self._required = required
+        self.required = required
         self._last: Any = self  # nothing that `get` returns is this object
         self._encoded = b""
+        self._behind = b""
 
     def encoded(self) -> bytes:
         """Return the canonical bytes of what is there now."""
@@ -40,19 +44,24 @@ class Held:
             content = self._get()
         except ValueError:  # a cell whose variable has not been assigned yet
             return b"unset"
-        if content is self._last:
+        if content is self._last and self._behind == self._code_behind(content):
             return self._encoded
         if self._written and type(content) in RECORDS:
             return b"written"
         encoded = self._encode(content)
         self._last, self._encoded = (content, encoded) if _is_unchanging(content) else (self, encoded)
+        self._behind = self._code_behind(content)
         return encoded
+
+    def _code_behind(self, content: Any) -> bytes:
+        """Return what can change behind a function or class that stays the same object."""
+        return self.rule.behind(content) if isinstance(content, (types.FunctionType, type)) else b""
 
     def _encode(self, content: Any) -> bytes:
         try:
-            return encode(content)
+            return Encoder(self.rule.over(rule_for)).encode(content)
         except UnkeyableArgument as error:
-            if self._required:
+            if self.required:
                 raise UnkeyableArgument(f"{self.name}{error}") from error.__cause__
             self.seen = False
             return b"unkeyable"
@@ -60,13 +69,15 @@ class Held:
 
 def _is_unchanging(content: Any) -> bool:
     kind = type(content)
+    if isinstance(content, type):
+        return True
     if kind is types.FunctionType:
         defaults = (*(content.__defaults__ or ()), *(content.__kwdefaults__ or {}).values())
         return content.__closure__ is None and UNCHANGING.issuperset(map(type, defaults))
     return kind in UNCHANGING or (getattr(kind, "nbytes", None) is not None and content.nbytes >= LARGE)
 
 
-def unfold(function: Any) -> tuple[Any, list[Held]]:
+def unfold(function: Any, rule: CodeRule) -> tuple[Any, list[Held]]:
     """Return the code that a callable runs in the end (a function, or something to be encoded as it is), and what
     it carries on the way there.
     """
@@ -79,6 +90,8 @@ def unfold(function: Any) -> tuple[Any, list[Held]]:
         function = inner
     if isinstance(function, types.FunctionType):
         held += _cells(function)
+    for one in held:
+        one.rule = rule
     return function, held
 
 
@@ -107,7 +120,7 @@ def _carried(function: Any) -> Iterator[Held]:
 
 def _cells(function: types.FunctionType) -> Iterator[Held]:
     code = function.__code__
-    written = written_only(code) if code.co_freevars else frozenset()
+    written = facts_of(code).written
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         get = functools.partial(getattr, cell, "cell_contents")
         yield Held(name, get, required=False, written=name in written)

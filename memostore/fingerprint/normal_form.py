@@ -2,68 +2,101 @@
 
 Left out: positions, comments, formatting and quotes (a tree has none), docstrings and annotations that the code does
 not read, the decorators of the function itself (what they return is looked at, not how they are written), and the
-names of local variables, which are numbered in the order of their appearance.
+names of local variables, which are numbered in the order of their appearance. What the function reads from outside is
+numbered too, and listed beside the form: `helpers.scale` and `scale` do the same where they lead to the same.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["normal_form"]
-
-# Code that asks for its own variables by name does depend on how they are called.
-READS_NAMES = frozenset(
-    {"locals", "vars", "dir", "eval", "exec", "globals", "_getframe", "currentframe", "stack", "trace", "f_locals"}
+from memostore.fingerprint.reads import Read, Reader
+from memostore.fingerprint.scopes import (
+    DEFINITIONS,
+    FUNCTIONS,
+    READS_NAMES,
+    Function,
+    Scope,
+    imports_of,
+    locals_of,
+    names_bound_in_class,
+    nodes_of,
+    parameters_of,
+    targets_of,
 )
+
+__all__ = ["READS_ANNOTATIONS", "READS_DOCSTRINGS", "Form", "normal_form"]
+
 READS_DOCSTRINGS = frozenset({"__doc__", "getdoc", "help", "getsource"})
 READS_ANNOTATIONS = frozenset({"__annotations__", "get_type_hints", "get_annotations", "signature"})
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+NEGATED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.In: ast.NotIn, ast.Is: ast.IsNot}
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SKIPPED_FIELDS = frozenset({"ctx", "type_comment", "kind", "type_ignores"})
-BINDING_FIELDS = frozenset({"name", "names", "rest", "asname"})
+BINDING_FIELDS = frozenset({"name", "names", "rest"})
 
 
-def normal_form(node: Function) -> list[Any]:
-    r"""Return the scalars that stand for a function.
+class Form(NamedTuple):
+    """The scalars that stand for a function, what it reads from outside, and what can't be told before it runs."""
+
+    flat: list[Any]
+    reads: list[Read]
+    unseen: list[str]
+    names: frozenset[str] = frozenset()  # all names, attributes and texts that it reads
+    sets: frozenset[str] = frozenset()  # attributes that it sets
+
+
+def normal_form(node: Function, free: frozenset[str] = frozenset()) -> Form:
+    r"""Return what stands for a function. `free` are the variables that it has from functions around it.
 
     >>> parse = lambda text: normal_form(ast.parse(text).body[0])
-    >>> parse("def f(a): return a + 1") == parse("def g(b):\n    'Adds.'\n    return (b + 1)  # one more")
+    >>> parse("def f(a): return a + 1").flat == parse("def g(b):\n    'Adds.'\n    return (b + 1)  # one more").flat
     True
+    >>> [str(read) for read in parse("def f(x): return helpers.scale(x, LIMIT)").reads]
+    ['helpers.scale', 'LIMIT']
     """
-    return _Writer(node).write(node)
+    return _Writer(node, free).write(node)
 
 
 class _Writer:
-    def __init__(self, root: Function) -> None:
+    def __init__(self, root: Function, free: frozenset[str]) -> None:
         self.root = root
-        read = set(_names_read(root))
+        self.names_read = read = frozenset(_names_read(root))
         self.keeps_names = bool(read & READS_NAMES)
         self.keeps_docstrings = bool(read & READS_DOCSTRINGS)
         self.keeps_annotations = bool(read & READS_ANNOTATIONS)
-        self.scopes: list[_Scope] = []
+        self.scopes: list[Scope] = []
         self.flat: list[Any] = []
+        self.reader = Reader(root, free, self.scope_of)
 
-    def write(self, node: Function) -> list[Any]:
+    def write(self, node: Function) -> Form:
         self.function(node)
-        return self.flat
+        sets = (inner.attr for inner in nodes_of(node) if isinstance(inner, ast.Attribute))
+        stored = frozenset(sets) - self.names_read
+        return Form(self.flat, list(self.reader.reads), self.reader.unseen, self.names_read, stored)
 
     def visit(self, node: ast.AST) -> None:
         """Write one node: its type, then its fields in their order."""
-        if isinstance(node, FUNCTIONS):
+        if isinstance(node, ast.expr) and (number := self.reader.number_of(node)) is not None:
+            self.flat += ("outside", number)
+        elif isinstance(node, ast.Attribute) and (owner := self.reader.written_to(node)) is not None:
+            self.flat += ("Attribute", type(node.ctx).__name__, str(owner), node.attr)
+        elif isinstance(node, FUNCTIONS):
             self.function(node)
         elif isinstance(node, ast.Name):
             self.flat += ("Name", type(node.ctx).__name__, self.local(node.id))
         elif isinstance(node, COMPREHENSIONS):
             self.comprehension(node)
+        elif isinstance(node, ast.UnaryOp) and (comparison := _negated(node)) is not None:
+            self.visit(comparison)
         elif isinstance(node, ast.ClassDef):
             self.class_(node)
         elif isinstance(node, ast.AnnAssign) and not self.scopes[-1].is_class and not self.keeps_annotations:
             self.annotated(node)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)) and not self.scopes[-1].is_class:
+            self.import_(node)
         else:
             self.flat.append(type(node).__name__)
             self.fields(node)
@@ -92,7 +125,7 @@ class _Writer:
             self.flat.append(node.name)
             self.value(node.decorator_list, "decorator_list")
         self.defaults(node.args)
-        self.scopes.append(_Scope({} if self.keeps_names else _locals_of(node)))
+        self.scopes.append(Scope(locals_of(node, self.keeps_names), imports_of(node)))
         self.parameters(node)
         self.value(self.body_of(node), "body")
         self.scopes.pop()
@@ -101,8 +134,7 @@ class _Writer:
         """Write a comprehension: its variables are its own, its first iterable is evaluated in the scope around."""
         self.flat.append(type(node).__name__)
         self.visit(node.generators[0].iter)
-        targets = [name for generator in node.generators for name in _targets_of(generator)]
-        self.scopes.append(_Scope({} if self.keeps_names else _numbered(targets)))
+        self.scopes.append(Scope(targets_of(node.generators, self.keeps_names), {}))
         self.fields(node)
         self.scopes.pop()
 
@@ -110,8 +142,7 @@ class _Writer:
         """Write a class: its names are attributes, and not seen from the functions inside."""
         self.flat += ("ClassDef", node.name)
         self.value([*node.decorator_list, *node.bases, *node.keywords], "bases")
-        names = [name for inner in _own_nodes(node) for name in _bound_by(inner)]
-        self.scopes.append(_Scope({name: name for name in names}, is_class=True))
+        self.scopes.append(Scope(names_bound_in_class(node), {}, is_class=True))
         self.value(self.body_of(node), "body")
         self.scopes.pop()
 
@@ -123,10 +154,16 @@ class _Writer:
     def parameters(self, node: Function) -> None:
         args = node.args
         self.flat += (len(args.posonlyargs), len(args.args), len(args.kwonlyargs), bool(args.vararg), bool(args.kwarg))
-        for parameter in _parameters(args):
+        for parameter in parameters_of(args):
             self.flat.append(parameter.arg if node is not self.root else self.local(parameter.arg))
             if self.keeps_annotations or (node is not self.root and getattr(node, "decorator_list", None)):
                 self.value(parameter.annotation, "annotation")
+
+    def import_(self, node: ast.Import | ast.ImportFrom) -> None:
+        """Write an import for its effects only: what it binds is followed where it is read."""
+        for alias in node.names:
+            if (alias.asname or alias.name).partition(".")[0] not in self.names_read:
+                self.flat += ("Import", getattr(node, "module", None), getattr(node, "level", 0), alias.name)
 
     def annotated(self, node: ast.AnnAssign) -> None:
         """An annotated assignment inside a function does what a plain one does."""
@@ -150,10 +187,21 @@ class _Writer:
                 return f"{distance}:{scope.names[name]}"
         return name
 
+    def scope_of(self, name: str) -> Scope | None:
+        """Return the scope that a local variable belongs to."""
+        for distance, scope in enumerate(reversed(self.scopes)):
+            if (name in scope.names or name in scope.imports) and not (distance and scope.is_class):
+                return scope
+        return None
 
-class _Scope(NamedTuple):
-    names: Mapping[str, int | str]
-    is_class: bool = False
+
+def _negated(node: ast.UnaryOp) -> ast.Compare | None:
+    """Return `a not in b` for `not a in b`, which formatters rewrite."""
+    inner = node.operand
+    if not isinstance(node.op, ast.Not) or not isinstance(inner, ast.Compare) or len(inner.ops) != 1:
+        return None
+    opposite = NEGATED.get(type(inner.ops[0]))
+    return None if opposite is None else ast.Compare(inner.left, [opposite()], inner.comparators)
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
@@ -165,61 +213,10 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 
 def _names_read(root: ast.AST) -> Iterator[str]:
-    for node in ast.walk(root):
-        if isinstance(node, ast.Name):
+    for node in nodes_of(root):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
-        elif isinstance(node, ast.Attribute):
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             yield node.attr
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):  # as in getattr(f, "__doc__")
-            yield node.value
-
-
-def _parameters(args: ast.arguments) -> list[ast.arg]:
-    given = [*args.posonlyargs, *args.args, args.vararg, *args.kwonlyargs, args.kwarg]
-    return [parameter for parameter in given if parameter is not None]
-
-
-def _locals_of(node: Function) -> dict[str, int]:
-    """Number a function's own variables in the order of their appearance, its parameters first."""
-    names = dict.fromkeys(parameter.arg for parameter in _parameters(node.args))
-    elsewhere: set[str] = set()
-    for inner in _own_nodes(node):
-        if isinstance(inner, (ast.Global, ast.Nonlocal)):
-            elsewhere.update(inner.names)
-        names.update(dict.fromkeys(_bound_by(inner)))
-    return _numbered(name for name in names if name not in elsewhere)
-
-
-def _numbered(names: Iterable[str]) -> dict[str, int]:
-    return {name: number for number, name in enumerate(dict.fromkeys(names))}
-
-
-def _targets_of(generator: ast.comprehension) -> Iterator[str]:
-    for node in ast.walk(generator.target):
-        if isinstance(node, ast.Name):
-            yield node.id
-
-
-def _own_nodes(node: Function | ast.ClassDef) -> Iterator[ast.AST]:
-    """Walk a function or class in the order of its text, without entering the functions and classes inside it."""
-    stack: list[ast.AST] = list(reversed(node.body)) if isinstance(node.body, list) else [node.body]
-    while stack:
-        inner = stack.pop()
-        yield inner
-        if isinstance(inner, ast.comprehension):  # its target belongs to the comprehension; a walrus does not
-            stack += (*reversed(inner.ifs), inner.iter)
-        elif not isinstance(inner, (*DEFINITIONS, ast.Lambda)):
-            stack += reversed(list(ast.iter_child_nodes(inner)))
-
-
-def _bound_by(node: ast.AST) -> list[str]:
-    """Return the names that a node binds in its scope."""
-    if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
-        return [node.id]
-    if isinstance(node, (*DEFINITIONS, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
-        return [node.name] if node.name else []
-    if isinstance(node, ast.MatchMapping):
-        return [node.rest] if node.rest else []
-    if isinstance(node, ast.alias):
-        return [(node.asname or node.name).partition(".")[0]]
-    return []
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+            yield node.value  # as in getattr(f, "__doc__")

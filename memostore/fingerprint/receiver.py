@@ -10,7 +10,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from memostore.fingerprint.code import RECORDS, receiver_records
+from memostore.fingerprint.facts import facts_of
+from memostore.fingerprint.records import RECORDS
 from memostore.keys.state import Recorder
 
 __all__ = ["receiver_view"]
@@ -20,7 +21,7 @@ def receiver_view(function: Any) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]
     """Return what takes the records off the first of a call's values, or None for a function that keeps none there."""
     if not isinstance(function, types.FunctionType) or not function.__code__.co_argcount:
         return None
-    written, read = receiver_records(function.__code__)
+    written, read = facts_of(function.__code__).receiver
     if not written:
         return None
 

@@ -2,17 +2,21 @@
 
 `calls.append(x)`, `seen[key] = 1` and `n += 1` leave no trace in the result, unless the variable is read elsewhere in
 the function. A method called for its effect counts as writing only where the variable turns out to hold a built-in
-container (`held.RECORDS`): another object's method could change the arguments that it is given.
+container (`RECORDS`): another object's method could change the arguments that it is given.
 """
 
 from __future__ import annotations
 
 import ast
+import collections
 from collections.abc import Iterator
 
-from memostore.fingerprint.normal_form import READS_NAMES
+from memostore.fingerprint.scopes import READS_NAMES, nodes_of
 
-__all__ = ["attributes_only_written", "names_only_written"]
+__all__ = ["RECORDS", "attributes_only_written", "names_only_written", "written_through"]
+
+# Where a function only writes to one of these, nothing of it reaches the result.
+RECORDS = frozenset({list, dict, set, int, float, collections.deque, collections.Counter, collections.defaultdict})
 
 RETURN_NONE = frozenset({"append", "appendleft", "extend", "extendleft", "insert", "add", "update", "discard", "clear"})
 
@@ -25,8 +29,8 @@ def names_only_written(root: ast.AST) -> frozenset[str]:
     """
     if _reads_by_name(root):
         return frozenset()
-    writing = {id(name) for name in _written_through(root)}
-    names = [node for node in ast.walk(root) if isinstance(node, ast.Name)]
+    writing = {id(name) for name in written_through(root)}
+    names = [node for node in nodes_of(root) if isinstance(node, ast.Name)]
     read = {name.id for name in names if isinstance(name.ctx, ast.Load) and id(name) not in writing}
     return frozenset(name.id for name in names) - read
 
@@ -44,10 +48,12 @@ def attributes_only_written(root: ast.FunctionDef | ast.AsyncFunctionDef) -> tup
     if not parameters:
         return frozenset(), frozenset()
     receiver = parameters[0].arg
-    uses = [node for node in ast.walk(root) if isinstance(node, ast.Attribute) and _is_name(node.value, receiver)]
-    if len(uses) != sum(_is_name(node, receiver) for node in ast.walk(root)) or _reads_by_name(root):
+    uses = [node for node in nodes_of(root) if isinstance(node, ast.Attribute) and _is_name(node.value, receiver)]
+    if len(uses) != sum(_is_name(node, receiver) for node in nodes_of(root)) or _reads_by_name(
+        root, READS_NAMES | {"super"}
+    ):
         return frozenset(), frozenset()
-    writing = {id(node) for node in _written_through(root)}
+    writing = {id(node) for node in written_through(root)}
     read = frozenset(use.attr for use in uses if isinstance(use.ctx, ast.Load) and id(use) not in writing)
     return frozenset(use.attr for use in uses) - read, read
 
@@ -56,12 +62,14 @@ def _is_name(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def _reads_by_name(root: ast.AST) -> bool:
-    return not (READS_NAMES | {"super"}).isdisjoint(node.id for node in ast.walk(root) if isinstance(node, ast.Name))
+def _reads_by_name(root: ast.AST, names: frozenset[str] = READS_NAMES) -> bool:
+    return not names.isdisjoint(node.id for node in nodes_of(root) if isinstance(node, ast.Name))
 
 
-def _written_through(root: ast.AST) -> Iterator[ast.expr]:
+def written_through(root: ast.AST) -> Iterator[ast.expr]:
     """Yield the loads that serve to write: the receiver of a call for effect, the container of an item stored."""
+    if _reads_by_name(root):
+        return
     for node in _nodes_that_fail_aloud(root):
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             yield node.value

@@ -9,6 +9,7 @@ import __future__
 
 import ast
 import linecache
+import textwrap
 import threading
 import types
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ from functools import lru_cache, reduce
 from operator import or_
 from typing import Any, NamedTuple
 
-__all__ = ["Definition", "definition_of"]
+from memostore.fingerprint.scopes import Function
+
+__all__ = ["Definition", "definition_of", "module_of", "source_text"]
 
 PARSER = threading.RLock()
 TRIES = 20
@@ -25,8 +28,6 @@ STATEMENTS_KEPT = 1024
 
 # `from __future__ import ...` stands elsewhere in the file than the statement that it acts on.
 FUTURE_FLAGS = reduce(or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names))
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 class Definition(NamedTuple):
@@ -57,13 +58,26 @@ def _definition_in(text: str, code: types.CodeType) -> Definition | None:
     return None
 
 
+def module_of(code: types.CodeType) -> ast.Module | None:
+    """Return the tree of the file that a code object was compiled from."""
+    with PARSER:
+        return _tree("".join(linecache.getlines(code.co_filename)))
+
+
+@lru_cache(maxsize=FILES_KEPT)
+def _tree(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+
+
 @lru_cache(maxsize=FILES_KEPT)
 def _parsed(text: str) -> dict[tuple[str, int], list[Definition]]:
     """Return the functions of a file by name and first line."""
     found: dict[tuple[str, int], list[Definition]] = {}
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    tree = _tree(text)
+    if tree is None:
         return found
     imports = _imports_of(tree)
     for statement in tree.body:
@@ -125,3 +139,12 @@ def _is_at(code: types.CodeType, node: Function) -> bool:
     places = [place for place in code.co_positions() if place[0] is not None and place[2] is not None][1:]
     spans = [((first, left), (last, right)) for first, last, left, right in places if (first, left) != (last, right)]
     return bool(spans) and min(span[0] for span in spans) == start and max(span[1] for span in spans) == end
+
+
+def source_text(code: types.CodeType) -> str | None:
+    """Return the lines that a code object was compiled from, with its decorators; None where they are not at hand."""
+    definition = definition_of(code)
+    if definition is None:
+        return None
+    lines = linecache.getlines(code.co_filename)
+    return textwrap.dedent("".join(lines[code.co_firstlineno - 1 : definition.node.end_lineno]))

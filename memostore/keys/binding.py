@@ -6,22 +6,17 @@ parameters and returns them as a tuple. `inspect.Signature.bind` gives the same 
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from memostore.errors import InvalidArgument
+from memostore.keys.annotations import AS_TEXT, marked
 
-__all__ = ["Binder"]
+__all__ = ["Binder", "check_ignored", "is_misfit", "signature_of"]
 
 Kind = inspect.Parameter
-
-# From 3.14 on annotations are evaluated when they are asked for, and may name what does not exist yet.
-AS_TEXT: dict[str, Any] = (
-    {"annotation_format": importlib.import_module("annotationlib").Format.STRING} if sys.version_info >= (3, 14) else {}
-)
 
 STARS: dict[Any, str] = {Kind.VAR_POSITIONAL: "*", Kind.VAR_KEYWORD: "**"}
 
@@ -34,11 +29,20 @@ class Binder:
     ((1, 2, (), 5, {}), ('x', 'y', 'rest', 'z', 'more'))
     """
 
-    def __init__(self, signature: inspect.Signature, ignore: Iterable[str] = ()) -> None:
-        self.ignored = frozenset(ignore)
+    def __init__(
+        self, signature: inspect.Signature, ignore: Iterable[str] = (), left_out: frozenset[str] = frozenset(),
+        keyed: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        """`left_out` and `keyed` are what the annotations say: parameters without a part in the key, and what turns a
+        parameter's value into what is keyed instead.
+        """
+        self.keyed = keyed
         parameters = list(signature.parameters.values())
-        self.names = tuple(p.name for p in parameters if p.name not in self.ignored)
-        self.bind: Callable[..., tuple[Any, ...]] = _compile(parameters, self.names, self.ignored)
+        ignored = frozenset(ignore)
+        self.names = tuple(p.name for p in parameters if p.name not in ignored | left_out)
+        self.bind: Callable[..., tuple[Any, ...]] = _compile(parameters, self.names, ignored, keyed)
+        # Whether the first value is the first argument itself, as who looks for a method's receiver there expects.
+        self.keeps_first = bool(parameters) and self.names[:1] == (parameters[0].name,) and self.names[0] not in keyed
 
     @classmethod
     def of(cls, function: Callable[..., Any], ignore: Iterable[str] = ()) -> Binder:
@@ -46,14 +50,24 @@ class Binder:
         ignore = tuple(ignore)
         signature = signature_of(function)
         check_ignored(signature, ignore)
-        return cls(signature, ignore)
+        return cls(signature, ignore, *marked(function))
 
     def values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Return the call's values, or None where the arguments do not fit the signature."""
         try:
             return self.bind(*args, **kwargs)
-        except TypeError:  # raised by the binding itself: it runs no code of the user's
+        except TypeError as error:
+            if not is_misfit(error):
+                raise
             return None
+
+
+def is_misfit(error: TypeError) -> bool:
+    """Say whether `bind`, called right where the error was caught, raised it for arguments that do not fit.
+
+    If not, a function that KeyBy names did: that is called inside `bind`, one frame further down.
+    """
+    return error.__traceback__ is None or error.__traceback__.tb_next is None
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
@@ -78,12 +92,18 @@ def check_ignored(signature: inspect.Signature, ignore: tuple[str, ...]) -> None
         )
 
 
-def _compile(parameters: list[inspect.Parameter], names: tuple[str, ...], ignored: frozenset[str]) -> Any:
+def _compile(
+    parameters: list[inspect.Parameter],
+    names: tuple[str, ...],
+    ignored: frozenset[str],
+    keyed: Mapping[str, Callable[[Any], Any]],
+) -> Any:
     """Compile `def bind(<the same parameters>): return (<their values>,)`."""
     spare = "_" * (1 + max((len(p.name) for p in parameters), default=0))  # longer than any parameter's name
-    results = [_result(p, ignored, spare) for p in parameters if p.name in names]
+    results = [_result(p, ignored, keyed, spare) for p in parameters if p.name in names]
     source = f"def bind({_parameter_list(parameters)}): return ({''.join(r + ', ' for r in results)})"
     namespace: dict[str, Any] = {"__builtins__": {}, spare + "ignored": ignored}
+    namespace.update({f"{spare}by_{name}": apply for name, apply in keyed.items()})
     # The text holds identifiers out of a signature and nothing else; a default's value never becomes text.
     exec(compile(source, "<memostore binding>", "exec"), namespace)  # noqa: S102 # as dataclasses and namedtuple do
     bind = namespace["bind"]
@@ -93,11 +113,11 @@ def _compile(parameters: list[inspect.Parameter], names: tuple[str, ...], ignore
     return bind
 
 
-def _result(parameter: inspect.Parameter, ignored: frozenset[str], spare: str) -> str:
-    name = parameter.name
+def _result(parameter: inspect.Parameter, ignored: frozenset[str], keyed: Iterable[str], spare: str) -> str:
+    name = result = parameter.name
     if parameter.kind is Kind.VAR_KEYWORD and ignored:
-        return f"{{{spare}k: {name}[{spare}k] for {spare}k in {name} if {spare}k not in {spare}ignored}}"
-    return name
+        result = f"{{{spare}k: {name}[{spare}k] for {spare}k in {name} if {spare}k not in {spare}ignored}}"
+    return f"{spare}by_{name}({result})" if name in keyed else result
 
 
 def _parameter_list(parameters: list[inspect.Parameter]) -> str:

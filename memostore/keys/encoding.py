@@ -14,10 +14,11 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable, Generator, Iterable
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from memostore.digest import digest, frame
 from memostore.errors import UnkeyableArgument
+from memostore.keys.ranking import colours_of
 
 __all__ = [
     "SCALARS",
@@ -28,6 +29,7 @@ __all__ = [
     "Step",
     "Unkeyable",
     "Walk",
+    "asks_the_class",
     "encode_attempt",
     "encode_pairs",
     "encode_sequence",
@@ -40,10 +42,13 @@ __all__ = [
 Step = tuple[str, Any]
 Walk = Generator[tuple[Step, Any], bytes, bytes]
 Rule = Callable[[Any], "bytes | Walk"]
+AnyRule = TypeVar("AnyRule", bound=Rule)
 
 # Exact types only: a subclass may mean something else. `marshal` version 2 writes these deterministically in C and
 # tells 1, 1.0, True and -0.0 apart. bytes are not here, so that large ones are hashed in place.
 SCALARS: frozenset[type] = frozenset({int, float, complex, str, bool, type(None), type(...)})
+
+ASKING: set[Rule] = set()  # rules that run code of a value's class
 
 SHOWN = 80  # characters of a dictionary's key in a message
 INLINE = 64  # bytes; a digest with its tag takes 33
@@ -54,9 +59,20 @@ def scalar(value: Any) -> bytes:
     return marshal.dumps(value, 2)
 
 
+def leaf(value: Any) -> bytes:
+    """Encode one exact scalar as a node of its own."""
+    return compact(b"m" + scalar(value))
+
+
 def compact(encoded: bytes) -> bytes:
     """Replace a long encoding by its digest."""
     return encoded if len(encoded) <= INLINE else b"#" + digest(encoded)
+
+
+def asks_the_class(rule: AnyRule) -> AnyRule:
+    """Mark a rule that runs code of a value's class, or of the user's, which may answer otherwise the next time."""
+    ASKING.add(rule)
+    return rule
 
 
 class Unkeyable(Exception):
@@ -85,6 +101,20 @@ class CodeOf:
         self.owner = owner
 
 
+class Unordered:
+    """What a rule yields before it walks items that have no order: they are put into one where it makes a difference.
+
+    `of` returns what an item is sorted by.
+    """
+
+    __slots__ = ("is_ordered", "items", "of")
+
+    def __init__(self, items: Iterable[Any], of: Callable[[Any], Any] = lambda item: item) -> None:
+        self.items = list(items)
+        self.of = of
+        self.is_ordered = False
+
+
 class Frame:
     """A node whose children are being encoded."""
 
@@ -100,19 +130,36 @@ class Frame:
 
 
 class Encoder:
-    """One encoding. Holds the memo of nodes seen, so it is made anew for every call."""
+    """One encoding. Holds the memo of nodes seen, so it is made anew for every call.
+
+    `asked` says afterwards whether code of a class had a part in it.
+    """
 
     def __init__(self, rule_for: Callable[[type], Rule]) -> None:
         self.rule_for = rule_for
+        self.asked = False
+        self.unordered = self.cyclic = False
+        self.colours: dict[int, bytes] | None = None
         self.stack: list[Frame] = []
         self.depths: dict[int, int] = {}
         self.memo: dict[int, bytes] = {}
+        self.codes: dict[
+            int, bytes
+        ] = {}  # of what has been asked for its code: to find that it is unchanged takes time
         # Finished nodes that refer to an unfinished one: their number, and the outermost depth they refer to.
         self.open: dict[int, tuple[int, int]] = {}
         self.kept: list[Any] = []
 
     def encode(self, value: Any) -> bytes:
         """Return the canonical bytes of a value; raise UnkeyableArgument with the path of what has none."""
+        encoded = self._walk(value)
+        if self.unordered and self.cyclic:  # both in one value are rare
+            ranked = Encoder(self.rule_for)
+            ranked.colours = colours_of(value, ranked.leaf_or_walk)
+            encoded = ranked._walk(value)
+        return encoded
+
+    def _walk(self, value: Any) -> bytes:
         self._push(_only(value), object())
         outcome: bytes | None = None
         while self.stack:
@@ -154,7 +201,11 @@ class Encoder:
         """Return the bytes of a leaf or of a node met before; push any other node and return None."""
         kind = type(value)
         if kind in SCALARS:
-            return compact(b"m" + scalar(value))
+            return leaf(value)
+        if kind is Unordered:
+            return self._order(value)
+        if kind is CodeOf and id(value.owner) in self.codes:
+            return self.codes[id(value.owner)]
         identity = id(value)
         if identity in self.memo:
             return self.memo[identity]
@@ -162,11 +213,34 @@ class Encoder:
             return self._refer_up(self.depths[identity])
         if identity in self.open:
             return self._refer_aside(*self.open[identity])
-        node = self.rule_for(kind)(value)
+        rule = self.rule_for(kind)
+        node = rule(value)
         if isinstance(node, bytes):
+            if kind is CodeOf:
+                self.kept.append(value.owner)
+                self.codes[id(value.owner)] = node = compact(node)
             return compact(node)
+        if rule in ASKING:
+            self.asked = True
         self._push(node, value)
         return None
+
+    def leaf_or_walk(self, value: Any) -> bytes | Walk:
+        """Return the bytes or the walk of one value, without regard to what was met before."""
+        kind = type(value)
+        if kind is Unordered:
+            return b""
+        return leaf(value) if kind in SCALARS else self.rule_for(kind)(value)
+
+    def _order(self, request: Unordered) -> bytes:
+        """Put items into the order of their colours, where these are known."""
+        colours = self.colours
+        if colours is None:
+            self.unordered = True
+        else:
+            request.items.sort(key=lambda item: colours.get(id(request.of(item)), b""))
+            request.is_ordered = True
+        return b""
 
     def _push(self, walk: Walk, value: Any) -> None:
         self.depths[id(value)] = len(self.stack)
@@ -174,6 +248,7 @@ class Encoder:
 
     def _refer_up(self, depth: int) -> bytes:
         """Encode a reference to an unfinished node, counted upwards from here: a copy gives the same number."""
+        self.cyclic = True
         self.stack[-1].reaches = min(self.stack[-1].reaches, depth)
         return b"^" + scalar(len(self.stack) - depth)
 
@@ -217,21 +292,36 @@ def encode_sequence(tag: bytes, items: Iterable[Any]) -> Walk:
     return tag + scalar(len(parts)) + b"".join(parts)
 
 
-def encode_unordered(tag: bytes, items: Iterable[Any]) -> Walk:
+def encode_unordered(tag: bytes, items: Iterable[Any]) -> bytes | Walk:
     """Encode items whose order does not count."""
+    items = list(items)
+    if SCALARS.issuperset(map(type, items)):
+        return _unordered(tag, sorted(map(leaf, items)))
+    return _encode_in_some_order(tag, Unordered(items))
+
+
+def _encode_in_some_order(tag: bytes, group: Unordered) -> Walk:
+    yield ("{}", "{...}"), group
     parts = []
-    for item in items:
+    for item in group.items:
         parts.append((yield ("{}", "{...}"), item))
-    return tag + scalar(len(parts)) + b"".join(frame(tag, part) for part in sorted(parts))
+    return _unordered(tag, parts if group.is_ordered else sorted(parts))
+
+
+def _unordered(tag: bytes, parts: list[bytes]) -> bytes:
+    return tag + scalar(len(parts)) + b"".join(frame(tag, part) for part in parts)
 
 
 def encode_pairs(tag: bytes, pairs: Iterable[tuple[Any, Any]]) -> Walk:
     """Encode keys and values, in the order of the encoded keys."""
+    group = Unordered(pairs, itemgetter(0))
+    if not SCALARS.issuperset(type(key) for key, _ in group.items):
+        yield ("{}", ""), group
     keyed = []
-    for key, value in pairs:
+    for key, value in group.items:
         keyed.append(((yield (" key {!r}", shown(key)), key), key, value))
     parts = []
-    for encoded, key, value in sorted(keyed, key=itemgetter(0)):
+    for encoded, key, value in keyed if group.is_ordered else sorted(keyed, key=itemgetter(0)):
         parts.append(frame(b"k", encoded) + frame(b"v", (yield ("[{!r}]", shown(key)), value)))
     return tag + scalar(len(parts)) + b"".join(parts)
 

@@ -10,19 +10,28 @@ import sys
 from pathlib import PurePath
 from typing import Any
 
-__all__ = ["function_name", "module_name", "type_name"]
+__all__ = ["function_name", "module_name", "module_of", "type_name"]
+
+# Where some versions of Python define what is public, and stays, somewhere else.
+MOVED = {"pathlib._local": "pathlib", "pathlib._abc": "pathlib"}
 
 
 def module_name(name: str) -> str:
     """Return a module's name, with the running script's own name for `__main__` where it has one."""
     if name not in ("__main__", "__mp_main__"):
-        return name
+        return MOVED.get(name, name)
     module = sys.modules.get(name)
     spec = getattr(module, "__spec__", None)
     if spec is not None and spec.name not in ("__main__", "__mp_main__"):
         return str(spec.name).removesuffix(".__main__")
     path = getattr(module, "__file__", None)
     return PurePath(path).stem if path else "__main__"
+
+
+def module_of(value: Any) -> str:
+    """Return the name of the module that a class or function says it is of, "builtins" where it says none."""
+    name = getattr(value, "__module__", None)
+    return module_name(name) if isinstance(name, str) else "builtins"  # of types in C it may be a descriptor
 
 
 def type_name(kind: type) -> str:
@@ -32,10 +41,10 @@ def type_name(kind: type) -> str:
     >>> type_name(fractions.Fraction)
     'fractions:Fraction'
     """
-    return f"{module_name(kind.__module__)}:{kind.__qualname__}"
+    return f"{module_of(kind)}:{kind.__qualname__}"
 
 
 def function_name(function: Any) -> tuple[str, str]:
     """Return a function's module and qualified name; of a callable object, those of its class."""
     named = function if hasattr(function, "__qualname__") else type(function)
-    return module_name(getattr(named, "__module__", None) or "builtins"), named.__qualname__
+    return module_of(named), named.__qualname__

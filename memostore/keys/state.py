@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import copyreg
-import datetime
-import decimal
-import fractions
 import functools
 import io
-import random
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-from memostore.keys.encoding import CodeOf, Step, Unkeyable, Walk, encode_pairs, encode_tagged, scalar
-from memostore.keys.naming import module_name, type_name
+from memostore.keys.encoding import (
+    CodeOf,
+    Rule,
+    Step,
+    Unkeyable,
+    Walk,
+    asks_the_class,
+    encode_pairs,
+    encode_tagged,
+    scalar,
+)
+from memostore.keys.naming import module_of, type_name
 
 __all__ = [
     "Recorder",
     "State",
     "described",
+    "encode_default",
     "encode_instance",
     "encode_object",
     "encode_recorder",
     "encode_state",
+    "object_rule",
+    "own_slots",
     "own_state",
 ]
-
-
-# Their pickles leave out the attributes that a subclass adds.
-FORGETFUL = (
-    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, decimal.Decimal, fractions.Fraction,
-    random.Random,
-)  # fmt: skip
 
 
 class State:
@@ -67,6 +70,24 @@ def encode_recorder(recorder: Recorder) -> Walk:
     return encode_instance(b"R", type(value), (("{}", ""), _marked(value, attributes)), (("{}", ""), others))
 
 
+def object_rule(kind: Any) -> Rule:
+    """Return the rule of a class that has no other: whether or not its own code says what is saved of it."""
+    own_code = ("__reduce_ex__", "__reduce__", "__getstate__")
+    is_default = all(getattr(kind, name) is getattr(object, name) for name in own_code)
+    asks = not is_default or hasattr(kind, "__getnewargs_ex__") or hasattr(kind, "__getnewargs__")
+    return encode_object if asks or kind in copyreg.dispatch_table else encode_default
+
+
+def encode_default(value: Any) -> Walk:
+    """Encode an object whose class leaves it to Python what is saved of it: the class and the attributes."""
+    try:
+        reduced: Any = object.__reduce_ex__(value, 4)
+    except TypeError as error:  # of a type in C that keeps its state to itself
+        raise Unkeyable(described(value)) from error
+    return encode_instance(b"D", type(value), (("{}", ""), _state_parts(value, reduced[2])))
+
+
+@asks_the_class
 def encode_object(value: Any) -> Walk:
     """Encode an object by what `copyreg` or its class would have pickle save of it."""
     reducer = copyreg.dispatch_table.get(type(value))
@@ -75,8 +96,10 @@ def encode_object(value: Any) -> Walk:
     except Exception as error:  # a class may raise anything here; TypeError is what unpicklable ones do
         raise Unkeyable(described(value)) from error
     if isinstance(reduced, str):
-        module = module_name(getattr(value, "__module__", None) or "")
+        module = module_of(value)
         return encode_instance(b"g", type(value), (("{}", ""), (module, reduced)))
+    if len(reduced) < 2 or type(reduced[1]) is not tuple:  # an iterator could be used up, or have no end
+        raise Unkeyable(described(value))
     return _reduced(value, *reduced)
 
 
@@ -86,12 +109,13 @@ def _reduced(
     return encode_instance(
         b"O", type(value),
         ((" its factory", ""), _factory(factory)),
-        ((" its arguments", ""), (*args, _hidden(value, factory))),
+        ((" its arguments", ""), args),
         (("{}", ""), _state_parts(value, state)),
-        (("{}", ""), own_state(value) if isinstance(value, FORGETFUL) else None),
+        (("{}", ""), own_state(value) if _is_hidden(type(value), factory, setter) else None),
         ((" its state's setter", ""), setter),
         (("{}", ""), None if items is None else list(items)),
         (("{}", ""), None if pairs is None else [(key, item) for key, item in pairs]),
+        ((".__cause__", ""), value.__cause__ if issubclass(type(value), BaseException) else None),
     )  # fmt: skip
 
 
@@ -100,9 +124,22 @@ def _factory(factory: Any) -> Any:
     return factory.__qualname__ if getattr(factory, "__module__", None) == "copyreg" else factory
 
 
-def _hidden(value: Any, factory: Any) -> Any:
-    """Return the attributes of an object whose factory has a closure, which may hold the object itself."""
-    return getattr(value, "__dict__", None) if getattr(factory, "__closure__", None) else None
+def _is_hidden(kind: type, factory: Any, setter: Any) -> bool:
+    """Say whether an object has attributes that its reduced form need not show: where a closure in it may hold the
+    object itself, or where the class that reduces it knows nothing of what a subclass adds.
+    """
+    if getattr(factory, "__closure__", None) or getattr(setter, "__closure__", None):
+        return True
+    return _inherits_reduction(kind)
+
+
+@functools.lru_cache(maxsize=4096)
+def _inherits_reduction(kind: type) -> bool:
+    """Say whether a class takes its reduction from one of the standard library, as a subclass of `date` does."""
+    for base in kind.__mro__[:-1]:
+        if "__reduce_ex__" in vars(base) or "__reduce__" in vars(base):
+            return base is not kind and module_of(base).partition(".")[0] in sys.stdlib_module_names
+    return False
 
 
 def own_state(value: Any) -> Any:
@@ -110,15 +147,24 @@ def own_state(value: Any) -> Any:
     return _state_parts(value, object.__getstate__(value))
 
 
+def own_slots(value: Any) -> dict[str, Any]:
+    """Return what is assigned in an object's slots, by name."""
+    state = object.__getstate__(value)
+    return state[1] if type(state) is tuple else {}
+
+
 def _state_parts(value: Any, state: Any) -> Any:
     """Return a pickle state with the dictionaries in it marked as attributes."""
-    if isinstance(state, tuple) and len(state) == 2:
+    if type(state) is tuple and len(state) == 2:
         return State({}, tuple(_marked(value, part) for part in state))
     return _marked(value, state)
 
 
 def _marked(value: Any, part: Any) -> Any:
-    return State(_without_derived(value, part)) if type(part) is dict else part
+    if type(part) is not dict:
+        return part
+    attributes = _without_derived(value, part)
+    return State(attributes) if attributes or not part else None  # the state of an object that has no attributes
 
 
 def _without_derived(value: Any, attributes: dict[Any, Any]) -> dict[Any, Any]:
@@ -153,9 +199,9 @@ def _named(attributes: dict[str, Any]) -> Walk:
 
 def described(value: Any) -> str:
     """Return a value's type as messages name it: "a generator", "an open file"."""
-    if isinstance(value, io.IOBase):
+    if issubclass(type(value), io.IOBase):
         return "an open file can't be keyed: pass its path"
     name = type(value).__qualname__
     article = "an" if name[0].lower() in "aeiou" else "a"
-    advice = "; pass a list of what it gives" if isinstance(value, Iterator) else ""
+    advice = "; pass a list of what it gives" if issubclass(type(value), Iterator) else ""
     return f"{article} {name} can't be keyed{advice}"

@@ -20,9 +20,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
-__all__ = ["chunk", "code", "daily", "edge", "entry", "function", "metadata", "setting", "tag"]
+__all__ = [
+    "chunk", "code", "daily", "edge", "entry", "facts", "function", "metadata", "origin", "setting", "tag", "tombstone",
+]  # fmt: skip
 
 metadata = MetaData(
     naming_convention={
@@ -63,10 +66,22 @@ code = Table(
     Column("id", Identity, primary_key=True),
     Column("function_id", ForeignKey("function.id", ondelete="CASCADE"), nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
+    # The repr of version=, which is a part of keys and not of the fingerprint; "" where revision 0001 wrote the row.
+    Column("version", Text, nullable=False, server_default=text("''")),
     Column("source", Text),
     Column("manifest", Text, nullable=False),
     Column("first_seen", Double, nullable=False),
-    UniqueConstraint("function_id", "fingerprint"),
+    UniqueConstraint("function_id", "fingerprint", "version"),
+)
+
+origin = Table(
+    "origin",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("user_name", Text, nullable=False),
+    Column("script", Text, nullable=False),
+    UniqueConstraint("host", "user_name", "script"),
 )
 
 entry = Table(
@@ -76,8 +91,9 @@ entry = Table(
     # of a hit. The whole key is compared too; two keys of one id (5e-8 at a million entries) displace each other.
     Column("id", Identity, primary_key=True, autoincrement=False),
     Column("key", LargeBinary, nullable=False),
-    Column("function_id", ForeignKey("function.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("function_id", ForeignKey("function.id", ondelete="CASCADE"), nullable=False),
     Column("code_id", ForeignKey("code.id", ondelete="CASCADE"), nullable=False),
+    Column("origin_id", ForeignKey("origin.id", ondelete="SET NULL")),
     Column("created", Double, nullable=False),
     Column("expires", Double),
     Column("last_hit", Double),
@@ -92,6 +108,8 @@ entry = Table(
     Column("value", LargeBinary),
     CheckConstraint("size >= 0", name="size_not_negative"),
 )
+# The times make a function's newest entries cheap to find, and let the index grow at one end.
+Index("ix_entry_function_id_created", entry.c.function_id, entry.c.created)
 Index(
     "ix_entry_expires",
     entry.c.expires,
@@ -135,4 +153,29 @@ daily = Table(
     Column("misses", BigInteger, nullable=False, server_default="0"),
     Column("seconds_saved", Double, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
+)
+
+tombstone = Table(
+    "tombstone",
+    metadata,
+    # In the order of their removal: what is new is written, and what is old dropped, where others of its age are.
+    Column("number", Identity, primary_key=True, autoincrement=False),
+    Column("entry_id", BigInteger, nullable=False, unique=True),  # no reference: the entry is gone
+    Column("key", LargeBinary, nullable=False),
+    Column("function_id", ForeignKey("function.id", ondelete="CASCADE"), nullable=False),
+    Column("code_id", ForeignKey("code.id", ondelete="CASCADE"), nullable=False),
+    Column("origin_id", ForeignKey("origin.id", ondelete="SET NULL")),
+    Column("created", Double, nullable=False),
+    Column("gone", Double, nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("arguments", Text),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("code", LargeBinary, nullable=False, unique=True),
+    Column("facts", LargeBinary, nullable=False),
 )

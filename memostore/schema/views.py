@@ -28,6 +28,7 @@ entries = Table(
     Column("size", BigInteger),
     Column("compute_seconds", Double),
     Column("codec", Text),
+    Column("host", Text),
 )
 
 functions = Table(

@@ -1,0 +1,146 @@
+"""Two versions of a function's code side by side: what the fingerprint covers, by name, then and now."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from memostore.explain.records import Change
+
+__all__ = ["Definition", "Manifest", "changes", "reason_of"]
+
+CODE = {"function", "class", "constant", "module", "level"}
+SHORT = 300  # characters of a constant, or of what has no source
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function, class, constant or module that a result depends on."""
+
+    name: str
+    kind: str
+    digest: str
+    text: str | None = None
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a fingerprint covers. One that says nothing of definitions is taken for the function's source alone."""
+
+    level: str
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
+
+    @classmethod
+    def parsed(cls, text: str | None, source: str | None, name: str) -> Manifest:
+        """Return a manifest from its JSON; `source` and `name` are the function's own."""
+        try:
+            data = json.loads(text or "{}")
+        except (TypeError, ValueError):
+            data = {}
+        data = data if isinstance(data, dict) else {}
+        listed = [definition for item in _list(data, "definitions") if (definition := _definition(item))]
+        if not listed and source is not None:
+            listed = [Definition(name, "function", source, source)]
+        packages = data.get("packages")
+        return cls(
+            str(data.get("level", "")),
+            {definition.name: definition for definition in listed},
+            {str(k): str(v) for k, v in packages.items()} if isinstance(packages, dict) else {},
+            tuple(map(str, _list(data, "unseen"))),
+        )
+
+    @property
+    def own(self) -> Definition | None:
+        """The definition of the function itself."""
+        return next(iter(self.definitions.values()), None)
+
+
+def changes(old: Manifest, new: Manifest, since: str = "then") -> tuple[Change, ...]:
+    """Return what is not what it was: definitions, packages, then the way of looking itself.
+
+    `since` says in the diffs what the old text is.
+    """
+    found = [*_of_definitions(old, new, since), *_of_packages(old.packages, new.packages)]
+    if old.level != new.level:
+        found.append(Change("level", "code=", old=old.level or None, new=new.level or None))
+    return tuple(found)
+
+
+def reason_of(found: tuple[Change, ...]) -> str:
+    """Return the word for changes: code goes before packages, and these before version=."""
+    kinds = {change.kind for change in found}
+    if kinds & CODE or not kinds:
+        return "code"
+    return "package" if "package" in kinds else "version"
+
+
+def _of_definitions(old: Manifest, new: Manifest, since: str) -> Iterator[Change]:
+    """Yield what was changed, added and removed. What only moved, to another name or module, is neither."""
+    if old.level != new.level and old.own and new.own:  # another level lists other things: only one is in both
+        if old.own.text != new.own.text:
+            yield _changed(old.own, new.own, since)
+        return
+    was, now = ({each.digest for each in side.definitions.values()} for side in (old, new))
+    for name, definition in new.definitions.items():
+        before = old.definitions.get(name)
+        if before is None and definition.digest not in was:
+            yield _alone(definition, "added")
+        elif before is not None and before.digest != definition.digest:
+            yield _changed(before, definition, since)
+    for name, definition in old.definitions.items():
+        if name not in new.definitions and definition.digest not in now:
+            yield _alone(definition, "removed")
+
+
+def _changed(old: Definition, new: Definition, since: str) -> Change:
+    place = {"file": new.file, "line": new.line}
+    if new.kind in ("function", "class") and old.text and new.text and old.text != new.text:
+        return Change(new.kind, new.name, diff=_diff(old, new, since), **place)  # type: ignore[arg-type] # by name
+    return Change(new.kind, new.name, old=_short(old), new=_short(new), **place)  # type: ignore[arg-type] # by name
+
+
+def _alone(definition: Definition, how: str) -> Change:
+    shown = _short(definition) if definition.kind == "constant" else None
+    old, new = (shown, None) if how == "removed" else (None, shown)
+    return Change(definition.kind, definition.name, how, old, new, definition.file, definition.line)
+
+
+def _diff(old: Definition, new: Definition, since: str) -> str:
+    before, after = (textwrap.dedent(each.text or "").splitlines() for each in (old, new))
+    return "\n".join(difflib.unified_diff(before, after, since, "now", lineterm=""))
+
+
+def _short(definition: Definition) -> str:
+    text = definition.text if definition.text is not None else f"{definition.kind} {definition.digest[:16]}"
+    return text if len(text) <= SHORT else f"{text[:SHORT]}…"
+
+
+def _of_packages(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
+    for name in sorted({*old, *new}):
+        before, after = old.get(name), new.get(name)
+        if before != after:
+            how = "added" if before is None else "removed" if after is None else "changed"
+            yield Change("package", name, how, before, after)
+
+
+def _definition(item: Any) -> Definition | None:
+    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+        return None
+    kind, digest, text, file, line = (item.get(name) for name in ("kind", "digest", "text", "file", "line"))
+    return Definition(
+        item["name"], str(kind), str(digest), text if isinstance(text, str) else None,
+        file if isinstance(file, str) else None, line if isinstance(line, int) else None,
+    )  # fmt: skip
+
+
+def _list(data: Mapping[str, Any], name: str) -> list[Any]:
+    found = data.get(name)
+    return found if isinstance(found, list) else []
