@@ -1,4 +1,7 @@
-"""Write the newest figures into the README, between its `<!-- benchmarks -->` marks: `python -m benchmarks.readme`."""
+"""Write the newest figures into the README, between its marks: `python -m benchmarks.readme`.
+
+Times stand between `<!-- benchmarks -->` and its end, what is stale and needless between `<!-- corpora -->` and its.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.corpora import report
+
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-MARKS = re.compile(r"(<!-- benchmarks -->\n).*?(<!-- /benchmarks -->)", re.DOTALL)
+RESULTS = ROOT / "benchmarks" / "results"
+MARKS = re.compile(r"(<!-- (benchmarks|corpora) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
-def newest() -> Path:
+def newest(folder: Path = RESULTS) -> Path:
     """Return the newest result that is kept with the project."""
-    return max((ROOT / "benchmarks" / "results").glob("*.json"))
+    return max(folder.glob("*.json"))
 
 
 def section(result: Path) -> str:
@@ -44,5 +50,25 @@ def cell(peers: dict[str, Any], name: str) -> str:
     return f"{median * 1e6:,.2f} µs" + ("" if name == "memostore" else f" ({median / own:.2g})")
 
 
+def corpora_section(result: Path) -> str:
+    """Return the README's lines for one run of the corpora: a row for each cache."""
+    found = json.loads(result.read_text())
+    cases, versions = found["cases"], [f"{name} {cache['version']}" for name, cache in found["caches"].items()]
+    lines = [
+        f"Of {cases['pairs']} pairs of calls and {cases['edits']} edits of projects, on {found['date'][:10]},",
+        f"with {found['machine']['python']}, {', '.join(versions)}",
+        f"([every case](benchmarks/results/corpora/{result.name})):",
+        "",
+        *(f"| {' | '.join(row)} |" for row in (report.HEADS, ["---"] * len(report.HEADS), *report.rows(found))),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def updated(readme: str) -> str:
+    """Return the README's text with the newest figures."""
+    sections = {"benchmarks": section(newest()), "corpora": corpora_section(newest(RESULTS / "corpora"))}
+    return MARKS.sub(lambda marks: marks[1] + sections[marks[2]] + marks[3], readme)
+
+
 if __name__ == "__main__":
-    README.write_text(MARKS.sub(lambda marks: marks[1] + section(newest()) + marks[2], README.read_text()))
+    README.write_text(updated(README.read_text()))

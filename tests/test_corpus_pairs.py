@@ -1,0 +1,46 @@
+"""Pairs of calls, each in a process and under a hash seed of its own: equal calls share one result, and no others."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))
+cases = importlib.import_module("benchmarks.corpora.cases")
+judging = importlib.import_module("benchmarks.corpora.judging")
+running = importlib.import_module("benchmarks.corpora.running")
+sys.path.remove(str(ROOT))
+
+PAIRS = cases.load("pairs")
+each_pair = pytest.mark.parametrize("case", PAIRS, ids=lambda case: case.name)
+
+
+@pytest.fixture(scope="module")
+def servers():
+    with running.servers(["memostore"]) as both:
+        yield both
+
+
+def check(case, runners, directory):
+    if absent := judging.missing(case):
+        pytest.skip(f"not installed: {', '.join(absent)}")
+    verdict = judging.judge(case, ["memostore"], runners, directory)["memostore"]
+    assert verdict.passed, f"{case.clause}: {case.title} ({case.outcome}): {verdict}\n{verdict.errors}"
+
+
+@each_pair
+def test_a_pair_of_calls_shares_its_result_exactly_if_it_must(case, servers, tmp_path):
+    check(case, servers, tmp_path)
+
+
+@pytest.mark.stress
+@each_pair
+def test_a_pair_of_calls_in_processes_that_are_started_one_by_one(case, tmp_path):
+    check(case, tuple(map(running.Started, running.SEEDS)), tmp_path)
+
+
+def test_there_are_enough_pairs_of_either_kind():
+    assert len(PAIRS) >= 120
+    assert min(sum(case.hits for case in PAIRS), sum(not case.hits for case in PAIRS)) >= 50
