@@ -100,6 +100,16 @@ def test_a_large_global_counts_by_content_and_is_looked_at_once(module):
     assert code.current().fingerprint != code_version(other.f).fingerprint
 
 
+def test_a_large_global_is_encoded_once_in_a_process(module, monkeypatch):
+    made = module("import numpy\nN = 1\nA = numpy.zeros(100_000)\ndef f(x): return A + N\ndef g(x): return A - N")
+    code = FunctionCode(made.f)
+    monkeypatch.setattr("memostore.keys.arrays.digest_buffer", None)  # what hashes an array would fail
+    made.N = 2
+    assert code.current() is not None
+    assert code_version(made.g).fingerprint != code.current().fingerprint
+    assert unseen(code.current()) == []
+
+
 # What a function does to the state around it
 
 STEADY = {

@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
+import os
 import site
 import sys
-import sysconfig
 import types
 from enum import Enum
 from pathlib import PurePath
@@ -121,8 +121,9 @@ def _directories_of_packages() -> tuple[str, ...]:
 
 @functools.cache
 def _directories_of_python() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    return tuple({paths["stdlib"], paths["platstdlib"]})
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"  # sysconfig.get_paths() takes 1 ms
+    compiled = os.path.join(sys.base_exec_prefix, sys.platlibdir, version)
+    return tuple({os.path.dirname(os.__file__), compiled})
 
 
 def version_of(package: str, place: str = "") -> str | None:

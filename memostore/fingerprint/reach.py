@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any
 
+import memostore.fingerprint.large as large
 from memostore.digest import digest, frame
 from memostore.errors import UnkeyableArgument
 from memostore.fingerprint.classes import annotations_of, members_of, shape_of
@@ -34,6 +35,8 @@ from memostore.keys.state import Recorder
 __all__ = ["Reach", "reach_of"]
 
 NOT_CONTENT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, Nothing, Foreign)
+LEAVES = SCALARS | {Nothing, Foreign}
+N_WITHOUT_CLOSURE = 3  # defaults, defaults of keyword parameters, attributes
 ANYWHERE: Step = ("{}", "")
 
 
@@ -44,6 +47,7 @@ class Reach:
         self.watch = Watch()
         self._hints = hints
         self._callees: dict[int, Callee] = {}
+        self._leaves: dict[tuple[int, Read], bytes] = {}
         self._initials = {(number, name): initial for number, name, initial in hints.lazily}
         self._lazily: set[tuple[int, str, str]] = set()
         self._names: set[str] = set()
@@ -121,26 +125,39 @@ class Reach:
         facts = facts_of(function.__code__)
         own = scalar((*parameters_of_code(function.__code__), *self._asked_of(function)))
         attributes = {name: item for name, item in vars(function).items() if not name.startswith("_")}
-        carried = [function.__defaults__, function.__kwdefaults__, attributes]
-        for part in (*carried, *closure_of(function, facts.written)):
+        carried = [function.__defaults__, function.__kwdefaults__, attributes, *closure_of(function, facts.written)]
+        for part in carried if any(carried) or len(carried) > N_WITHOUT_CLOSURE else ():
             own += frame(b"c", (yield ANYWHERE, self._attempt(part, f"{function.__qualname__}'s closure")))
         self._define(definition_of_value(function, "function", digest(facts.form + own)))
-        return b"F" + own + (yield ANYWHERE, Unit(function))
+        return b"F" + frame(b"o", own) + (yield from self._unit(Unit(function)))
 
     def _unit(self, unit: Unit) -> Walk:
         facts = facts_of(unit.code)
         parts = [facts.form]
         self._learn(unit, facts)
-        self.unseen.update({f"{unit.name}: {text}": None for text in facts.unseen})
         for read in facts.reads:
-            initial = self._initials.get((id(unit.namespace), read.root))
-            for found in resolve(read, unit.namespace, initial, self.watch):
-                parts.append((yield from self._target(read, found)))
-        return b"u" + b"".join(frame(b"r", part) for part in parts)
+            place = id(unit.namespace), read
+            part = self._leaves.get(place)
+            if part is None:
+                part = yield from self._read(unit, read)
+            parts.append(part)
+        return b"u" + b"".join(frame(b"u", part) for part in parts)
+
+    def _read(self, unit: Unit, read: Read) -> Walk:
+        """Encode what one name leads to. Constants, built-in names and packages are noted: many functions read them."""
+        initial = self._initials.get((id(unit.namespace), read.root))
+        found = resolve(read, unit.namespace, initial, self.watch)
+        encoded = b""
+        for one in found:
+            encoded += frame(b"r", (yield from self._target(read, one)))
+        if all(type(one.value) in LEAVES or _is_foreign_module(one.value) for one in found):
+            self._leaves[id(unit.namespace), read] = encoded
+        return encoded
 
     def _learn(self, unit: Unit, facts: Facts) -> None:
         self._names |= facts.names
         self._sets |= facts.sets
+        self.unseen.update((f"{unit.name}: {text}", None) for text in facts.unseen)
         for name in facts.lazily:
             module = module_of(unit.code)
             initial = None if module is None else initial_of(module, name)
@@ -173,10 +190,12 @@ class Reach:
             return b"record"
         if not isinstance(value, NOT_CONTENT) and type(value) not in SCALARS:
             self.watch.value(value)
-        seen_as = self._without_records(value)
         if read.called and isinstance(value, types.FunctionType) and not found.rest and origin_of(value).is_own:
-            seen_as = self._callee_of(value)
-        encoded = yield ANYWHERE, self._attempt(seen_as, found.name)
+            return b"F" + (yield ANYWHERE, self._callee_of(value))
+        encoded = large.known(value)
+        if encoded is None:
+            encoded = yield ANYWHERE, self._attempt(self._without_records(value), found.name)
+            large.remember(value, encoded)
         if not isinstance(value, (*NOT_CONTENT, logging.Logger)):
             self._define(Definition(found.name, "constant", digest(encoded), value))
         return scalar(found.rest) + encoded
@@ -286,6 +305,10 @@ def _tagged(tag: bytes, values: Iterable[Any]) -> Walk:
 
 def _tolerated(value: Any) -> Attempt:
     return Attempt(value, lambda _: b"unseen")
+
+
+def _is_foreign_module(value: Any) -> bool:
+    return isinstance(value, types.ModuleType) and not origin_of(value).is_own
 
 
 def _named(origin: Origin) -> str:

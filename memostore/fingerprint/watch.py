@@ -12,18 +12,18 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from itertools import chain
 from operator import attrgetter, is_, itemgetter
 from typing import Any
 
 from memostore.keys.encoding import SCALARS
 
-__all__ = ["UNSET", "Watch", "held_by"]
+__all__ = ["BYTES_AT_MOST", "UNSET", "Watch", "held_by"]
 
 ATOMS_AT_MOST = 1000  # parts of a mutable value that are compared at every call: 20 ns each
 BYTES_AT_MOST = 1 << 16  # of an array that is compared at every call
 
-parts_of_function = attrgetter("__code__", "__defaults__", "__kwdefaults__")
+code_of = attrgetter("__code__")
+defaults_of = attrgetter("__defaults__")
 UNSET = object()  # what a context variable that nobody has set holds
 
 Namespace = Mapping[str, Any]
@@ -40,7 +40,9 @@ class Watch:
         self._variables: list[tuple[ContextVar[Any], Any]] = []
         self._values: dict[int, tuple[Any, list[Any]]] = {}
         self._checks: list[tuple[Any, Namespace, tuple[Any, ...]]] | None = None
-        self._parts: list[Any] = []
+        self._codes: list[types.CodeType] = []
+        self._with_defaults: list[types.FunctionType] = []
+        self._defaults: list[tuple[Any, ...]] = []
         self._cells: list[tuple[types.CellType, Any]] = []
 
     def name(self, namespace: Namespace, name: str, value: Any) -> None:
@@ -61,7 +63,12 @@ class Watch:
     def function(self, function: types.FunctionType) -> None:
         """Watch the parts of a function: reloaders put in another code, and cells get another content."""
         self._functions.append(function)
-        self._parts += parts_of_function(function)
+        self._codes.append(function.__code__)
+        if function.__defaults__:
+            self._with_defaults.append(function)
+            self._defaults.append(function.__defaults__)
+        if function.__kwdefaults__:
+            self.value(function.__kwdefaults__)
         for cell in function.__closure__ or ():
             with suppress(ValueError):  # not assigned yet
                 self._cells.append((cell, cell.cell_contents))
@@ -82,7 +89,8 @@ class Watch:
             all(map(self._holds, checks))
             and (not self._absent or all(ns.keys().isdisjoint(names) for ns, names in self._absent.values()))
             and (not self._sizes or all(len(namespace) == size for namespace, size in self._sizes))
-            and (not self._functions or all(map(is_, chain(*map(parts_of_function, self._functions)), self._parts)))
+            and (not self._functions or all(map(is_, map(code_of, self._functions), self._codes)))
+            and (not self._defaults or all(map(is_, map(defaults_of, self._with_defaults), self._defaults)))
             and (not self._cells or all(_holds_still(*pair) for pair in self._cells))
             and (not self._variables or all(held_by(variable) is value for variable, value in self._variables))
             and (not self._values or all(_same(atoms(value), parts) for value, parts in self._values.values()))
