@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import memostore.codec as codec
+import memostore.explain.lookup as lookup
 from memostore.backends.protocol import Backend, Execute, Row, binding_of, entry_id
 from memostore.errors import CorruptEntry, StoreError, UnkeyableArgument, Unloadable
-from memostore.explain import lookup
 from memostore.explain.differ import differences, nearest, parsed
 from memostore.explain.lookup import Stored, Version
 from memostore.explain.manifest import Manifest, changes, reason_of

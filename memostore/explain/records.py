@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from memostore.explain import wording
+import memostore.explain.wording as wording
 from memostore.records import Entry
 
 __all__ = ["ABSENT", "Change", "Difference", "Explanation", "StoredCode", "Tombstone"]

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import memostore.explain.lookup as lookup
 from memostore.backends.protocol import Backend, Execute
-from memostore.explain import lookup
 from memostore.explain.differ import differences, nearest
 from memostore.explain.judge import told, verdict_on
 from memostore.explain.lookup import Stored

@@ -56,7 +56,7 @@ def initial_of(module: ast.Module, name: str) -> str | None:
     assigned = [node for node in top if isinstance(node, (ast.Assign, ast.AnnAssign)) and name in _targets(node)]
     if len(assigned) != 1 or assigned[0].value is None or not _is_literal(assigned[0].value):
         return None
-    initial = ast.dump(assigned[0].value)
+    initial = ast.unparse(assigned[0].value)
     if _changes(top, name, {initial}, but=assigned[0]):
         return None
     functions = (node for node in nodes_of(module) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
@@ -93,7 +93,7 @@ def _changes(nodes: Iterable[ast.AST], name: str, initials: set[str], but: ast.A
     """Say whether any of some nodes changes what a name holds; to empty it again is no change."""
     for node in nodes:
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node is not but and name in _targets(node):
-            if node.value is None or ast.dump(node.value) not in initials:
+            if node.value is None or ast.unparse(node.value) not in initials:
                 return True
         elif isinstance(node, ast.AugAssign) and _root(node.target) == name:
             return True

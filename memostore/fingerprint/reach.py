@@ -74,6 +74,14 @@ class Reach:
         """Return the canonical bytes of a value with all the code behind it."""
         return Encoder(self.rule_for).encode(value)
 
+    def encode_all(self, value: Any) -> bytes:
+        """Encode as `encode` does; what can't even be looked at is named as unseen. A call never fails by it."""
+        try:
+            return self.encode(value)
+        except UnkeyableArgument as error:
+            self.unseen[f"what {getattr(value, 'name', value)!s} reaches{error}"] = None
+            return b"unseen" + scalar(str(error)) + (facts_of(value.code).form if isinstance(value, Unit) else b"")
+
     @property
     def hints(self) -> Hints:
         """What this walk has found out."""
@@ -146,10 +154,14 @@ class Reach:
     def _read(self, unit: Unit, read: Read) -> Walk:
         """Encode what one name leads to. Constants, built-in names and packages are noted: many functions read them."""
         initial = self._initials.get((id(unit.namespace), read.root))
-        found = resolve(read, unit.namespace, initial, self.watch)
         encoded = b""
-        for one in found:
-            encoded += frame(b"r", (yield from self._target(read, one)))
+        try:
+            found = resolve(read, unit.namespace, initial, self.watch)
+            for one in found:
+                encoded += frame(b"r", (yield from self._target(read, one)))
+        except Exception as error:  # noqa: BLE001 # looking at an object's attributes may run the user's code
+            self.unseen[f"{unit.name}: {read}: {type(error).__name__}"] = None
+            return b"unseen" + scalar(str(read))
         if all(type(one.value) in LEAVES or _is_foreign_module(one.value) for one in found):
             self._leaves[id(unit.namespace), read] = encoded
         return encoded
@@ -289,7 +301,7 @@ def reach_of(value: Any, ignored: Iterable[Any] = ()) -> tuple[Reach, bytes]:
     hints = NO_HINTS
     while True:
         reach = Reach(ignored, hints)
-        encoded = reach.encode(value)
+        encoded = reach.encode_all(value)
         known = hints.joined(reach.hints)
         if known == hints:
             return reach, encoded
