@@ -35,6 +35,8 @@ from memostore.keys.state import Recorder
 __all__ = ["Reach", "reach_of"]
 
 NOT_CONTENT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, Nothing, Foreign)
+UNSEEN, LOGGER, MEMOSTORE = b"unseen", b"logger", b"memostore"
+OPAQUE = frozenset({UNSEEN, LOGGER, MEMOSTORE})  # nothing of these counts
 LEAVES = SCALARS | {Nothing, Foreign}
 N_WITHOUT_CLOSURE = 3  # defaults, defaults of keyword parameters, attributes
 ANYWHERE: Step = ("{}", "")
@@ -99,9 +101,9 @@ class Reach:
         if issubclass(kind, type):
             return self._class
         if issubclass(kind, logging.Logger):
-            return lambda _: b"logger"
+            return lambda _: LOGGER
         if origin_of(kind).owner is Owner.MEMOSTORE and not kind.__module__.startswith("memostore.keys."):
-            return rule_for(kind) if hasattr(kind, "__memo_key__") else lambda _: b"memostore"
+            return rule_for(kind) if hasattr(kind, "__memo_key__") else lambda _: MEMOSTORE
         return rule_for(kind)
 
     # Functions
@@ -200,14 +202,14 @@ class Reach:
             return b"ignored"
         if read.written and type(value) in RECORDS:
             return b"record"
-        if not isinstance(value, NOT_CONTENT) and type(value) not in SCALARS:
-            self.watch.value(value)
         if read.called and isinstance(value, types.FunctionType) and not found.rest and origin_of(value).is_own:
             return b"F" + (yield ANYWHERE, self._callee_of(value))
         encoded = large.known(value)
         if encoded is None:
             encoded = yield ANYWHERE, self._attempt(self._without_records(value), found.name)
             large.remember(value, encoded)
+        if encoded not in OPAQUE and not isinstance(value, NOT_CONTENT) and type(value) not in SCALARS:
+            self.watch.value(value)
         if not isinstance(value, (*NOT_CONTENT, logging.Logger)):
             self._define(Definition(found.name, "constant", digest(encoded), value))
         return scalar(found.rest) + encoded
@@ -273,7 +275,7 @@ class Reach:
     def _attempt(self, value: Any, name: str) -> Attempt:
         def instead(error: UnkeyableArgument) -> bytes:
             self.unseen[f"{name}{error}"] = None
-            return b"unseen"
+            return UNSEEN
 
         return Attempt(value, instead)
 
