@@ -15,7 +15,7 @@ from memostore.errors import InvalidArgument, UnkeyableArgument
 from memostore.fingerprint.code import encode_body
 from memostore.fingerprint.held import Held, unfold
 from memostore.fingerprint.live import CodeRule
-from memostore.fingerprint.manifest import Definition, definition_of_value, manifest_json, text_of
+from memostore.fingerprint.manifest import Definition, manifest_json, text_of
 from memostore.fingerprint.origins import Origin, Owner, origin_of_module, version_of
 from memostore.fingerprint.reach import Reach, reach_of
 from memostore.fingerprint.resolve import Foreign
@@ -69,7 +69,7 @@ class CodeVersion:
         """What is covered, as JSON: definitions, packages, and by name what could not be followed, `unseen`."""
         reach = self.reach or Reach()
         unseen = [*reach.unseen, *(f"{self.name}: {held.name}" for held in self.held if not held.seen)]
-        definitions = {one.name: one for one in (*self._own_definition(), *reach.definitions.values())}
+        definitions = {one.name: one for one in (*self._own_definition(), *reach.definitions)}
         return manifest_json(
             self.scope.level, self.scope.version, self.parameters, list(definitions.values()), reach.packages, unseen
         )
@@ -78,8 +78,7 @@ class CodeVersion:
         function = None if self.function is None else inspect.unwrap(self.function)
         if not isinstance(function, types.FunctionType):
             return []
-        definition = definition_of_value(function, "function", digest_parts(b"d", [encode_body(function.__code__)]))
-        return [Definition(self.name, "function", definition.digest, function)]
+        return [Definition("function", encode_body(function.__code__), function, self.name)]
 
     @cached_property
     def parameters(self) -> list[str]:

@@ -8,11 +8,12 @@ import types
 from dataclasses import dataclass
 from typing import Any
 
+from memostore.digest import digest
 from memostore.fingerprint.source import source_text
 from memostore.keys.naming import function_name
 from memostore.keys.preview import preview
 
-__all__ = ["Definition", "definition_of_value", "manifest_json"]
+__all__ = ["Definition", "manifest_json", "text_of"]
 
 TEXT_LIMIT = 20_000  # characters of one definition
 DIGEST_SHOWN = 8  # bytes
@@ -22,17 +23,22 @@ DIGEST_SHOWN = 8  # bytes
 class Definition:
     """One function, class, module or constant that a fingerprint covers. `value` tells its file and text when asked."""
 
-    name: str
     kind: str
-    digest: bytes
+    content: bytes  # what counts of it; of what it refers to in turn, nothing
     value: Any
+    given_name: str = ""  # a constant's; functions and classes have names of their own
+
+    @property
+    def name(self) -> str:
+        """The full name."""
+        return self.given_name or ".".join(function_name(self.value))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the definition as the manifest holds it."""
         file, line = _place(self.value) if self.kind != "constant" else (None, None)
         return {
             "name": self.name, "kind": self.kind, "file": file, "line": line,
-            "digest": self.digest[:DIGEST_SHOWN].hex(), "text": self._text(),
+            "digest": digest(self.content)[:DIGEST_SHOWN].hex(), "text": self._text(),
         }  # fmt: skip
 
     def _text(self) -> str | None:
@@ -40,11 +46,6 @@ class Definition:
             return json.dumps(preview(self.value), ensure_ascii=False)[:TEXT_LIMIT]
         text = text_of(self.value) if self.kind != "module" else None
         return None if text is None else text[:TEXT_LIMIT]
-
-
-def definition_of_value(value: Any, kind: str, digest: bytes) -> Definition:
-    """Return the definition of a function or class under its own name."""
-    return Definition(".".join(function_name(value)), kind, digest, value)
 
 
 def text_of(value: Any) -> str | None:

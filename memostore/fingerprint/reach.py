@@ -14,12 +14,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import memostore.fingerprint.large as large
-from memostore.digest import digest, frame
+from memostore.digest import frame
 from memostore.errors import UnkeyableArgument
 from memostore.fingerprint.classes import annotations_of, members_of, shape_of
 from memostore.fingerprint.facts import Facts, facts_of
 from memostore.fingerprint.lazy import initial_of
-from memostore.fingerprint.manifest import Definition, definition_of_value
+from memostore.fingerprint.manifest import Definition
 from memostore.fingerprint.origins import Origin, Owner, origin_of
 from memostore.fingerprint.reads import Read
 from memostore.fingerprint.records import RECORDS
@@ -54,7 +54,7 @@ class Reach:
         self._lazily: set[tuple[int, str, str]] = set()
         self._names: set[str] = set()
         self._sets: set[str] = set()
-        self.definitions: dict[str, Definition] = {}
+        self.definitions: list[Definition] = []
         self.packages: dict[str, str] = {}
         self.unseen: dict[str, None] = {}
         self._ignored_names = {one.__name__ if isinstance(one, types.ModuleType) else one for one in ignored}
@@ -138,7 +138,7 @@ class Reach:
         carried = [function.__defaults__, function.__kwdefaults__, attributes, *closure_of(function, facts.written)]
         for part in carried if any(carried) or len(carried) > N_WITHOUT_CLOSURE else ():
             own += frame(b"c", (yield ANYWHERE, self._attempt(part, f"{function.__qualname__}'s closure")))
-        self._define(definition_of_value(function, "function", digest(facts.form + own)))
+        self.definitions.append(Definition("function", facts.form + own, function))
         return b"F" + frame(b"o", own) + (yield from self._unit(Unit(function)))
 
     def _unit(self, unit: Unit) -> Walk:
@@ -171,7 +171,8 @@ class Reach:
     def _learn(self, unit: Unit, facts: Facts) -> None:
         self._names |= facts.names
         self._sets |= facts.sets
-        self.unseen.update((f"{unit.name}: {text}", None) for text in facts.unseen)
+        if facts.unseen:
+            self.unseen.update((f"{unit.name}: {text}", None) for text in facts.unseen)
         for name in facts.lazily:
             module = module_of(unit.code)
             initial = None if module is None else initial_of(module, name)
@@ -180,7 +181,10 @@ class Reach:
 
     def _asked_of(self, owner: Any) -> list[str]:
         """Return what only counts of a function or class if some code on the way asks for it."""
-        asks, told = self._hints.asks, []
+        asks = self._hints.asks
+        told: list[str] = []
+        if not asks:
+            return told
         if "docs" in asks:
             told += ["doc", str(owner.__doc__)]
         if "module" in asks:
@@ -211,7 +215,7 @@ class Reach:
         if encoded not in OPAQUE and not isinstance(value, NOT_CONTENT) and type(value) not in SCALARS:
             self.watch.value(value)
         if not isinstance(value, (*NOT_CONTENT, logging.Logger)):
-            self._define(Definition(found.name, "constant", digest(encoded), value))
+            self.definitions.append(Definition("constant", encoded, value, found.name))
         return scalar(found.rest) + encoded
 
     def _without_records(self, value: Any) -> Any:
@@ -244,7 +248,7 @@ class Reach:
         if "subclasses" in self._hints.asks:
             code += frame(b"s", (yield ANYWHERE, type.__subclasses__(kind)))
         bases = " ".join(type_name(base) for base in around)
-        self._define(definition_of_value(kind, "class", digest(own + scalar((bases, *members)))))
+        self.definitions.append(Definition("class", own + scalar((bases, *members)), kind))
         return b"C" + frame(b"o", own) + code
 
     def _module(self, module: types.ModuleType) -> bytes | Walk:
@@ -278,9 +282,6 @@ class Reach:
             return UNSEEN
 
         return Attempt(value, instead)
-
-    def _define(self, definition: Definition) -> None:
-        self.definitions.setdefault(definition.name, definition)
 
     def _note_package(self, origin: Origin) -> None:
         if origin.owner is Owner.PACKAGE:

@@ -22,12 +22,17 @@ ASKS = {
 class Unit:
     """A function's code with the namespace that it reads, apart from what one function object carries."""
 
-    __slots__ = ("code", "name", "namespace")
+    __slots__ = ("code", "function", "namespace")
 
     def __init__(self, function: types.FunctionType) -> None:
         self.code = function.__code__
         self.namespace = function.__globals__
-        self.name = ".".join(function_name(function))
+        self.function = function
+
+    @property
+    def name(self) -> str:
+        """The function's full name."""
+        return ".".join(function_name(self.function))
 
 
 class Callee:
