@@ -244,6 +244,51 @@ def test_names_in_literals_are_followed(module):
     assert (unseen(version), seen(version)) == ([], ["f", "g"])
 
 
+EVERY_KIND = """
+import abc, dataclasses, enum, functools, math, typing
+LIMITS = {"low": [1, 2.5], "high": (None, "x")}
+_model = None
+@functools.lru_cache
+def cached(x: int) -> float: return math.sqrt(x)
+def model():
+    global _model
+    if _model is None: _model = [n for n in range(3) if n not in (1,)]
+    return _model
+@dataclasses.dataclass(order=True)
+class Point:
+    x: int = 1
+    y: list = dataclasses.field(default_factory=list)
+    def norm(self): return cached(self.x)
+class Color(enum.IntEnum):
+    RED = 1
+    def mix(self): return Color.RED
+class Base(abc.ABC):
+    rate = 0.5
+    @abc.abstractmethod
+    def run(self, x): ...
+    @property
+    def double(self): return self.rate * 2
+class Child(Base, typing.Generic[typing.TypeVar("T")]):
+    def run(self, x): return super().double + x
+class Pair(typing.NamedTuple):
+    a: int = 1
+class Options(typing.TypedDict): rate: int
+class Speaks(typing.Protocol):
+    def say(self) -> str: ...
+def f(x, *, n=2):
+    'Everything that a project is made of.'
+    with open(x) as file:
+        match Point(n):
+            case Point(x=1): found = {k: v for k, v in LIMITS.items() if not k in file}
+            case _: found = lambda y: f"{y!r:>{n}}"
+    return model(), Color.RED, Child(), Pair(), isinstance(found, Speaks), Options(rate=1)
+"""
+
+
+def test_a_fingerprint_is_the_same_on_every_python(module):
+    assert code_version(module(EVERY_KIND, "every_kind").f).fingerprint.hex()[:16] == "4fc8422194ef7cba"
+
+
 # How much counts
 
 TWO_LEVELS = "N = 1\ndef g(x): return N\ndef f(x): return g(x)"

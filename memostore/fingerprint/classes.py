@@ -21,8 +21,9 @@ LEFT_OUT = frozenset({
     "__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__classcell__",
     "__abstractmethods__", "_abc_impl", "__parameters__", "__dataclass_fields__",
     "__dataclass_params__", "__protocol_attrs__", "__non_callable_proto_members__", "_is_protocol",
-    "_is_runtime_protocol", "__signature__", "__attrs_own_setattr__", "__attrs_attrs__", "__attrs_props__",
-    "__orig_bases__", "__slotnames__",
+    "_is_runtime_protocol", "__callable_proto_members_only__",
+    "__signature__", "__attrs_own_setattr__", "__attrs_attrs__", "__attrs_props__",
+    "__orig_bases__", "__slotnames__", "__readonly_keys__", "__mutable_keys__", "__closed__", "__extra_items__",
 })  # fmt: skip
 DESCRIPTORS_OF_SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 PLAIN_METACLASSES = frozenset({type, ABCMeta, enum.EnumMeta})

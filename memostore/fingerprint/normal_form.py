@@ -89,6 +89,9 @@ class _Writer:
             self.flat += ("Name", type(node.ctx).__name__, self.local(node.id))
         elif isinstance(node, COMPREHENSIONS):
             self.comprehension(node)
+        elif isinstance(node, ast.JoinedStr):
+            self.flat.append("JoinedStr")
+            self.value([part for part in node.values if not _is_empty_text(part)], "values")
         elif isinstance(node, ast.UnaryOp) and (comparison := _negated(node)) is not None:
             self.visit(comparison)
         elif isinstance(node, ast.ClassDef):
@@ -202,6 +205,10 @@ def _negated(node: ast.UnaryOp) -> ast.Compare | None:
         return None
     opposite = NEGATED.get(type(inner.ops[0]))
     return None if opposite is None else ast.Compare(inner.left, [opposite()], inner.comparators)
+
+
+def _is_empty_text(part: ast.expr) -> bool:
+    return isinstance(part, ast.Constant) and not part.value  # Python 3.12.1 has some in its f-strings
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

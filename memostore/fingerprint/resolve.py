@@ -103,7 +103,7 @@ def _follow(start: Found, path: tuple[str, ...], watch: Watch) -> Found:
     value, name = start.value, start.name
     for place, attribute in enumerate(path):
         namespace = _namespace_with(value, attribute)
-        if isinstance(value, types.ModuleType) and namespace is None and "__getattr__" in vars(value):
+        if namespace is None and _computes_names(value):
             return Found(vars(value)["__getattr__"], f"{name}.__getattr__", path[place:])
         if namespace is None or start.rest:
             return Found(value, name, (*start.rest, *path[place:]))
@@ -112,6 +112,10 @@ def _follow(start: Found, path: tuple[str, ...], watch: Watch) -> Found:
         if isinstance(value, staticmethod):
             value = value.__func__
     return Found(value, name, start.rest)
+
+
+def _computes_names(owner: Any) -> bool:
+    return isinstance(owner, types.ModuleType) and "__getattr__" in vars(owner) and _is_own(owner)
 
 
 def _namespace_with(owner: Any, attribute: str) -> Mapping[str, Any] | None:
