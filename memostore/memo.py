@@ -262,7 +262,7 @@ class Memo(Generic[P, R]):
     def _key_of(self, plan: _Plan, version: CodeVersion, values: tuple[Any, ...], args: Any, kwargs: Any) -> bytes:
         options, prefix = self._options, version.prefix
         if version.held:
-            prefix = digest_parts(b"h", [prefix, *(held.encoded() for held in version.held)])
+            prefix = digest_parts(b"h", [prefix, *(held.encoded(plan.store.rule_for) for held in version.held)])
         rules = plan.code.rule.over(plan.store.rule_for)
         if options.key is not None:
             return call_key(prefix, (options.key(*args, **kwargs),), ("key(...)",), version.name, rules)

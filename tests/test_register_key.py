@@ -218,3 +218,21 @@ def test_threads_that_register_while_others_call():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_registration_holds_for_receivers_and_closures(store):
+    class Model:
+        def __init__(self, version):
+            self.version, self.lock = version, iter(())
+
+        def predict(self, x):
+            return self.version * x
+
+    store.register_key(Model, lambda model: model.version)
+    assert store.memoize(Model(1).predict).key(3) == store.memoize(Model(1).predict).key(3)
+    assert store.memoize(Model(1).predict).key(3) != store.memoize(Model(2).predict).key(3)
+
+    def made(model):
+        return store.memoize(lambda x: model.predict(x))
+
+    assert made(Model(1)).key(3) != made(Model(2)).key(3)

@@ -13,7 +13,7 @@ from typing import Any
 
 from memostore.errors import UnkeyableArgument
 from memostore.fingerprint.facts import facts_of
-from memostore.fingerprint.live import CodeRule
+from memostore.fingerprint.live import CodeRule, RuleFor
 from memostore.fingerprint.records import RECORDS
 from memostore.keys.encoding import SCALARS, Encoder
 from memostore.keys.rules import rule_for
@@ -38,8 +38,8 @@ class Held:
         self._encoded = b""
         self._behind = b""
 
-    def encoded(self) -> bytes:
-        """Return the canonical bytes of what is there now."""
+    def encoded(self, rules: RuleFor = rule_for) -> bytes:
+        """Return the canonical bytes of what is there now. `rules` finds the rule of a type."""
         try:
             content = self._get()
         except ValueError:  # a cell whose variable has not been assigned yet
@@ -48,7 +48,7 @@ class Held:
             return self._encoded
         if self._written and type(content) in RECORDS:
             return b"written"
-        encoded = self._encode(content)
+        encoded = self._encode(content, rules)
         self._last, self._encoded = (content, encoded) if _is_unchanging(content) else (self, encoded)
         self._behind = self._code_behind(content)
         return encoded
@@ -57,9 +57,9 @@ class Held:
         """Return what can change behind a function or class that stays the same object."""
         return self.rule.behind(content) if isinstance(content, (types.FunctionType, type)) else b""
 
-    def _encode(self, content: Any) -> bytes:
+    def _encode(self, content: Any, rules: RuleFor) -> bytes:
         try:
-            return Encoder(self.rule.over(rule_for)).encode(content)
+            return Encoder(self.rule.over(rules)).encode(content)
         except UnkeyableArgument as error:
             if self.required:
                 raise UnkeyableArgument(f"{self.name}{error}") from error.__cause__

@@ -12,7 +12,7 @@ from memostore.fingerprint.units import Unit
 from memostore.fingerprint.watch import Watch
 from memostore.keys.encoding import CodeOf, Rule
 
-__all__ = ["CodeRule", "code_behind"]
+__all__ = ["CodeRule", "RuleFor", "code_behind"]
 
 KEPT = 2048  # functions and classes; those that a program makes as it goes would pile up
 
