@@ -6,7 +6,6 @@ and "ok" where all is well.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -254,11 +253,13 @@ def not_stored(case: Case) -> Check:
 
 def libraries(_: Case) -> Check:
     """Look at which optional libraries are installed."""
+    import importlib.metadata as metadata  # slow: it brings the parser of mail messages
+
     there = []
     for name in LIBRARIES:
         try:
-            there.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
+            there.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
             continue
     yield Finding("ok", "libraries", ", ".join(there) or "none of the optional ones")
 

@@ -41,7 +41,7 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 # What may be imported inside a function: it is slow, or optional, or both; the hit path and the opening do without.
 SLOW = {
     "sqlalchemy", "alembic", "cloudpickle", "zstandard", "compression", "numpy", "pandas", "ctypes", "multiprocessing",
-    "rich", "platform", "pwd", "polars", "pyarrow", "torch",
+    "rich", "platform", "pwd", "importlib.metadata", "polars", "pyarrow", "torch",
     "memostore.query", "memostore.schema.tables", "memostore.schema.views", "memostore.backends.migration",
     "memostore.keys.arrays",
 }  # fmt: skip

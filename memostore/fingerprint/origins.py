@@ -7,7 +7,6 @@ the name alone. A package installed in editable mode lies outside `site-packages
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import importlib.util
 import os
 import site
@@ -15,9 +14,12 @@ import sys
 import types
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memostore.keys.naming import module_of
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 __all__ = ["Origin", "Owner", "origin_of", "origin_of_file", "origin_of_module"]
 
@@ -140,25 +142,27 @@ def version_of(package: str, place: str = "") -> str | None:
 
 
 @functools.cache
-def _distributions_with(package: str) -> list[importlib.metadata.Distribution]:
+def _distributions_with(package: str) -> list[Distribution]:
     """Return the distributions, such as scikit-learn, that have brought a package, such as sklearn.
 
     `importlib.metadata.packages_distributions()` parses all lists of all that is installed: 20 times slower.
     """
+    import importlib.metadata as metadata  # slow: it brings the parser of mail messages
+
     try:
-        return [importlib.metadata.distribution(package)]
-    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return [metadata.distribution(package)]
+    except (metadata.PackageNotFoundError, ValueError):
         pass
-    everything = importlib.metadata.distributions()
+    everything = metadata.distributions()
     return [one for one in everything if _lists(one, f"\n{package}/") or _lists(one, f"\n{package}.")]
 
 
-def _lists(distribution: importlib.metadata.Distribution, text: str) -> bool:
+def _lists(distribution: Distribution, text: str) -> bool:
     return text in _files_of(distribution)
 
 
 @functools.lru_cache(maxsize=256)
-def _files_of(distribution: importlib.metadata.Distribution) -> str:
+def _files_of(distribution: Distribution) -> str:
     return "\n" + (distribution.read_text("RECORD") or distribution.read_text("installed-files.txt") or "")
 
 
