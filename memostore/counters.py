@@ -35,6 +35,7 @@ class Counters:
         self._running: list[threading.Thread] = []  # that one, and any that is still writing
         self._wake = threading.Event()
         self._starting = threading.Lock()
+        self._writing = threading.RLock()  # a hook that is told of a fault may ask the store something
         LIVING.add(self)
 
     def add(self, use: Use) -> None:
@@ -63,14 +64,17 @@ class Counters:
         return len(times), max(times, default=0.0)
 
     def flush(self) -> None:
-        """Write what is waiting. A fault is told, never raised: counting is nobody's call."""
-        uses = self.take()
-        if uses:
-            try:
-                self._write(uses)
-            except StoreError as error:
-                self.give_back(uses)
-                self._tell(error)
+        """Write what is waiting, and wait for what another thread is writing. A fault is told, never raised: counting
+        is nobody's call.
+        """
+        with self._writing:
+            uses = self.take()
+            if uses:
+                try:
+                    self._write(uses)
+                except StoreError as error:
+                    self.give_back(uses)
+                    self._tell(error)
 
     def close(self) -> None:
         """Write what is waiting and end the thread."""
@@ -93,6 +97,7 @@ class Counters:
         self._running = []
         self._wake = threading.Event()
         self._starting = threading.Lock()
+        self._writing = threading.RLock()
 
     def _start(self) -> None:
         _flush_before_a_worker_ends()

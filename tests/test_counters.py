@@ -14,6 +14,7 @@ import pytest
 
 from memostore import MemostoreWarning, Store
 from memostore.config import FLUSH_INTERVAL
+from memostore.counters import Counters
 
 pytestmark = pytest.mark.filterwarnings("error::memostore.MemostoreWarning")
 
@@ -259,3 +260,22 @@ def test_workers_of_multiprocessing_count_their_hits_when_they_end(store, reader
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert written(reader) == (20, 20)
+
+
+def test_a_question_waits_for_the_counts_that_are_being_written():
+    began, go_on, written = threading.Event(), threading.Event(), []
+
+    def write(uses):
+        began.set()
+        assert go_on.wait(20)
+        written.extend(uses)
+
+    counters = Counters(write, lambda _: None, lambda: None)
+    counters._uses.append("a hit")
+    writer = threading.Thread(target=counters.flush)
+    writer.start()
+    assert began.wait(20)
+    threading.Timer(0.05, go_on.set).start()
+    counters.flush()
+    assert written == ["a hit"]
+    writer.join()
