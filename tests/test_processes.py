@@ -483,6 +483,7 @@ def test_closing_while_threads_work_breaks_no_call(path):
 
     with pytest.warns(UserWarning, match="goes on without its store"):
         assert in_threads(4, lambda n: close(n) if n == 0 else use(n)) == []
+        assert in_threads(1, lambda _: f(8)) == []  # a new thread, which has no connection of its own any more
     assert integrity(path) == "ok"
 
 
