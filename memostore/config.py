@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ __all__ = [
     "default_url",
     "duration",
     "flag",
+    "is_disabled",
     "optional_duration",
     "optional_size",
     "size",
@@ -127,6 +129,18 @@ def choice(value: Any, allowed: tuple[str, ...], argument: str) -> str:
     if isinstance(value, str) and value in allowed:
         return value
     raise InvalidArgument(f"{argument}={value!r} is unknown: choose one of {', '.join(map(repr, allowed))}")
+
+
+@cache
+def is_disabled() -> bool:
+    """Return whether MEMOSTORE_DISABLE says that nothing is to be memoized in this process. It is read once.
+
+    Raises InvalidArgument for anything but "1", "0" and "".
+    """
+    value = os.environ.get("MEMOSTORE_DISABLE", "")
+    if value not in ("1", "0", ""):
+        raise InvalidArgument(f"MEMOSTORE_DISABLE={value!r} in the environment must be 1 or 0")
+    return value == "1"
 
 
 def default_url() -> str:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSp
 from memostore.aliases import Alias, aliases_of, defaults_of
 from memostore.bound import BoundMemo
 from memostore.digest import digest_parts
-from memostore.explain import Explanation, Question
+from memostore.explain import Explanation, Question, switched_off
 from memostore.fingerprint import CodeVersion, FunctionCode, Scope, offer, receiver_view, stored_name
 from memostore.keys.binding import Binder, check_ignored, is_misfit, signature_of
 from memostore.keys.call import call_key, changing_part, untyped
 from memostore.keys.preview import preview_json
 from memostore.options import Options
 from memostore.remembering import Missing, Remembers, Result
+from memostore.switches import DISABLED, MAY_BE_SWITCHED, switched
 from memostore.tally import CacheInfo, Tally
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ __all__ = ["Memo", "PassThrough"]
 P = ParamSpec("P")
 P2 = ParamSpec("P2")
 R = TypeVar("R")
+
+REFRESH = Missing("refresh")
 
 
 class _Plan(NamedTuple):
@@ -73,6 +76,9 @@ class Memo(Generic[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the stored result of this call, or compute it and store it."""
+        mode = MAY_BE_SWITCHED and switched(self._store)
+        if mode == DISABLED:
+            return self.__wrapped__(*args, **kwargs)
         plan = self._plan or self._make_plan()
         try:
             values = plan.bind(*args, **kwargs)
@@ -82,7 +88,7 @@ class Memo(Generic[P, R]):
             return self.__wrapped__(*args, **kwargs)  # the function says best what does not fit
         version = plan.code.current()
         key = self._key_of(plan, version, values, args, kwargs)
-        found = plan.store.recall(key, version)
+        found: Any = REFRESH if mode else plan.store.recall(key, version)
         if type(found) is Missing:
             found = self._recall_older(plan, version, found, values, args, kwargs) if self._inherits else found
             if type(found) is Missing:
@@ -134,7 +140,7 @@ class Memo(Generic[P, R]):
         """
         default = None if "default" in self._parameters else kwargs.pop("default", None)
         plan = self._planned()
-        for key in self._keys(args, kwargs):
+        for key in self._keys(args, kwargs) if switched(self._store) != DISABLED else ():
             found = plan.store.recall(key, plan.code.version)
             if type(found) is not Missing:
                 self._hits.add()
@@ -150,14 +156,17 @@ class Memo(Generic[P, R]):
     def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """Say why a call would be a hit or a miss: print it. Counts no hit, and writes nothing."""
         plan, values = self._planned(), self._bound(args, kwargs)
-        return plan.store.explain_call(self._question(plan, plan.code.current(), values, args, kwargs))
+        said = plan.store.explain_call(self._question(plan, plan.code.current(), values, args, kwargs))
+        return switched_off(said) if switched(self._store) == DISABLED else said
 
     def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute a call anew, whatever is stored, store the result and return it."""
+        if switched(self._store) == DISABLED:
+            return self.__wrapped__(*args, **kwargs)
         plan, values = self._planned(), self._bound(args, kwargs)
         version = plan.code.current()
         key = self._key_of(plan, version, values, args, kwargs)
-        return self._compute(plan, version, key, Missing("refresh"), values, args, kwargs)
+        return self._compute(plan, version, key, REFRESH, values, args, kwargs)
 
     def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
         """Remove the stored result of this one call; return how many there were, 0 or 1."""
@@ -200,6 +209,9 @@ class Memo(Generic[P, R]):
     @property
     def _parameters(self) -> Any:
         return signature_of(self.__wrapped__).parameters
+
+    def _store(self) -> Remembers:
+        return self._plan.store if self._plan else self._open_store()
 
     def _planned(self) -> _Plan:
         return self._plan or self._make_plan()

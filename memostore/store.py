@@ -29,6 +29,7 @@ from memostore.known_code import KnowsCode
 from memostore.memo import Memo, PassThrough
 from memostore.options import Options
 from memostore.remembering import Missing, Result
+from memostore.switches import Switches
 from memostore.telling import Teller
 from memostore.wrapping import decorate
 
@@ -48,7 +49,7 @@ PUT: Final = CodeVersion("memostore", "Store.put", digest_parts(b"v", [b"put"]),
 PUT_PREFIX: Final = function_prefix(PUT.module, PUT.qualname, PUT.fingerprint, "")
 
 
-class Store(Catalogue, KnowsCode, RegistersKeys):
+class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
     """A place where results are remembered: one SQLite file, opened, and created if need be, right here.
 
     `path` is a path, an SQLAlchemy URL (`sqlite:///results.db`), ":memory:", or None, which remembers nothing.

@@ -24,7 +24,7 @@ MODULES = sorted(
 FLOORS = [
     {"errors", "events", "digest", "schema", "records", "bound", "origin", "_version"},
     {"config", "keys", "codec", "telling", "tombstones"},
-    {"fingerprint", "options"},
+    {"fingerprint", "options", "switches"},
     {"aliases"},
     {"backends"},
     {"eviction", "query", "counters", "known_code", "explain", "doctor"},
@@ -33,7 +33,7 @@ FLOORS = [
     {"wrapping"},
     {"store"},
     {"default"},
-    {""},
+    {"", "testing"},
     {"cli"},
 ]
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
@@ -41,7 +41,7 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 # What may be imported inside a function: it is slow, or optional, or both; the hit path and the opening do without.
 SLOW = {
     "sqlalchemy", "alembic", "cloudpickle", "zstandard", "compression", "numpy", "pandas", "ctypes", "multiprocessing",
-    "rich", "platform", "pwd", "importlib.metadata", "polars", "pyarrow", "torch",
+    "rich", "platform", "pwd", "importlib.metadata", "polars", "pyarrow", "torch", "pytest",
     "memostore.query", "memostore.schema.tables", "memostore.schema.views", "memostore.backends.migration",
     "memostore.keys.arrays",
 }  # fmt: skip

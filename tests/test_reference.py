@@ -13,7 +13,7 @@ import pytest
 
 import memostore
 import memostore.eviction
-from memostore import Entry, Explanation, Finding, FunctionStats, Stats, Store, config, errors, events, query
+from memostore import Entry, Explanation, Finding, FunctionStats, Stats, Store, config, errors, events, query, testing
 from memostore.cli import main
 from memostore.memo import Memo
 from memostore.options import Options
@@ -160,6 +160,10 @@ def test_the_errors():
     assert set(documented) == set(errors.__all__)
     for name, row in documented.items():
         assert row[1].split(", ") == [base.__name__ for base in getattr(errors, name).__bases__], name
+
+
+def test_what_there_is_for_tests():
+    assert set(table(REFERENCE, "Testing", "name")) == set(testing.__all__) | public(testing.Clock)
 
 
 def test_the_commands():

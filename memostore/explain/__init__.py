@@ -4,7 +4,7 @@ The questions are portable SQL through a backend's `look`: nothing is written, n
 needed, so that the line in the log costs a script no import.
 """
 
-from memostore.explain.judge import BRIEF, FULL, Depth, explained, with_hits
+from memostore.explain.judge import BRIEF, FULL, Depth, explained, switched_off, with_hits
 from memostore.explain.question import Ask, Question
 from memostore.explain.records import Change, Difference, Explanation, StoredCode, Tombstone
 from memostore.explain.stored import explained_by_arguments, explained_by_key
@@ -23,5 +23,6 @@ __all__ = [
     "explained",
     "explained_by_arguments",
     "explained_by_key",
+    "switched_off",
     "with_hits",
 ]

@@ -18,7 +18,7 @@ from memostore.explain.question import Question
 from memostore.explain.records import Change, Explanation
 from memostore.explain.wording import moment
 
-__all__ = ["BRIEF", "FULL", "Depth", "explained", "told", "verdict_on", "with_hits"]
+__all__ = ["BRIEF", "FULL", "Depth", "explained", "switched_off", "told", "verdict_on", "with_hits"]
 
 PIECES = "SELECT coalesce(sum(length(data)), 0) FROM chunk WHERE entry_id = :id"
 UNSTEADY = "a part of the call has another key each time it is taken, so that no result of it is stored"
@@ -189,6 +189,12 @@ class _Case:
         if version.version in ("", self.question.version):
             return made
         return (*made, Change("version", "version=", old=version.version, new=self.question.version))
+
+
+def switched_off(said: Explanation) -> Explanation:
+    """Return what is to be said of a call that would not look into the store, instead of what is stored."""
+    base = Explanation(said.function, "off", said.key, said.code, said.arguments)
+    return replace(base, error="it is switched off here, by store.disabled() or by MEMOSTORE_DISABLE")
 
 
 def with_hits(said: Explanation, hits: int, last: float) -> Explanation:

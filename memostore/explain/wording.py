@@ -37,7 +37,7 @@ HEADS = {
     "unloadable": "a miss: the stored result can't be loaded",
     "unkeyable": "an error: an argument can't be keyed",
     "fault": "a miss: the store can't be read",
-    "off": "a miss: this store remembers nothing",
+    "off": "a miss: the store is off",
 }
 UNSEEN_DIFFERENCE = "they differ in a part that is not shown"
 
