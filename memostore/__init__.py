@@ -18,6 +18,7 @@ from memostore.errors import (
     MemostoreError,
     MemostoreWarning,
     MissingExtra,
+    MissingFile,
     NewerSchema,
     NotAStore,
     OlderSchema,
@@ -32,13 +33,16 @@ from memostore.errors import (
 )
 from memostore.explain import Explanation
 from memostore.keys.annotations import KeyBy, NoKey
+from memostore.keys.inputs import Env, File
 from memostore.records import Entry, FunctionStats, Stats
 from memostore.store import Store
 
 __all__ = [
     "CorruptEntry",
     "Entry",
+    "Env",
     "Explanation",
+    "File",
     "Finding",
     "FunctionStats",
     "InvalidArgument",
@@ -46,6 +50,7 @@ __all__ = [
     "MemostoreError",
     "MemostoreWarning",
     "MissingExtra",
+    "MissingFile",
     "NewerSchema",
     "NoKey",
     "NotAStore",

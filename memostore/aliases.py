@@ -29,11 +29,13 @@ class Earlier(NamedTuple):
 
     fingerprint: bytes
     parameters: tuple[str, ...]
+    inputs: dict[str, Any]
 
     @classmethod
     def of(cls, fingerprint: bytes, manifest: str) -> Earlier:
         """Return the version that a row of the table `code` tells of."""
-        return cls(fingerprint, tuple(json.loads(manifest).get("parameters", ())))
+        data = json.loads(manifest)
+        return cls(fingerprint, tuple(data.get("parameters", ())), data.get("inputs") or {})
 
 
 class Alias(NamedTuple):
@@ -72,9 +74,23 @@ def _earlier_versions(alias: Alias, defaults: dict[str, Any], stored: Sequence[E
     for one in stored:
         added = [name for name in parameters if name not in one.parameters]
         same_order = tuple(name for name in parameters if name in one.parameters) == one.parameters
-        if added and same_order and all(name in defaults for name in added):
+        if (
+            added
+            and same_order
+            and _same_inputs(one.inputs, version.inputs)
+            and all(name in defaults for name in added)
+        ):
             older = dataclasses.replace(version, fingerprint=one.fingerprint)
             yield Alias(older, {name: defaults[name] for name in added})
+
+
+def _same_inputs(had: dict[str, Any], has: dict[str, Any]) -> bool:
+    """Say whether two versions read the same: files of the same content, wherever they are and whenever written."""
+    return [_counting(shown) for shown in had.values()] == [_counting(shown) for shown in has.values()]
+
+
+def _counting(shown: dict[str, Any]) -> dict[str, Any]:
+    return {name: item for name, item in shown.items() if name != "modified"}
 
 
 def aliases_of(

@@ -5,6 +5,7 @@
     MemostoreError
     ├── InvalidArgument      (also ValueError)   an option or argument that can't be used
     ├── UnkeyableArgument    (also TypeError)    an argument of a call that no key can be taken of
+    │   └── MissingFile      (also FileNotFoundError)   a file that counts by its content and is not there
     ├── Unstorable           (also TypeError)    a result that can't be turned into bytes
     ├── Unloadable                               stored bytes that can't be turned back into a value
     │   └── CorruptEntry                         stored bytes that are not those that were written
@@ -31,6 +32,7 @@ __all__ = [
     "MemostoreError",
     "MemostoreWarning",
     "MissingExtra",
+    "MissingFile",
     "NewerSchema",
     "NotAStore",
     "OlderSchema",
@@ -58,6 +60,10 @@ class InvalidArgument(MemostoreError, ValueError):
 
 class UnkeyableArgument(MemostoreError, TypeError):
     """An argument of the call can't be turned into a key."""
+
+
+class MissingFile(UnkeyableArgument, FileNotFoundError):
+    """A file that is an argument of the call is not there."""
 
 
 class Unstorable(MemostoreError, TypeError):

@@ -16,6 +16,7 @@ from memostore.explain import Explanation, Question, switched_off
 from memostore.fingerprint import CodeVersion, FunctionCode, Scope, offer, receiver_view, stored_name
 from memostore.keys.binding import Binder, check_ignored, is_misfit, signature_of
 from memostore.keys.call import call_key, changing_part, untyped
+from memostore.keys.inputs import changed_since, noting
 from memostore.keys.preview import preview_json
 from memostore.options import Options
 from memostore.remembering import Missing, Remembers, Result
@@ -301,13 +302,16 @@ class Memo(Generic[P, R]):
         self._misses.add()
         store.missed(key, version, missing, lambda: self._question(plan, version, values, args, kwargs, key))
         arguments = preview_json(plan.names, values)  # before the call, which may change them
-        is_steady = (type(key) is bytes and not plan.asks) or self._is_steady(plan, version, key, args, kwargs)
+        with noting() as read:
+            is_steady = (type(key) is bytes and not plan.asks) or self._is_steady(plan, version, key, args, kwargs)
+        read += version.inputs_now()
         started = store.clock()
         value = self.__wrapped__(*args, **kwargs)
         seconds = store.clock() - started
-        if (
-            is_steady and missing.reason != "fault"
-        ):  # a store that could not be read a moment ago is not made to wait for again
+        changed = changed_since(read)
+        if changed is not None:
+            store.skip(key, version, f"{changed} changed while the function ran", "changed")
+        elif is_steady and missing.reason != "fault":  # one that could not be read a moment ago is not waited for again
             store.keep(key, version, Result(value, seconds, arguments), self._options)
         return value
 

@@ -19,8 +19,8 @@ from memostore.origin import here
 pytestmark = pytest.mark.filterwarnings("error::memostore.MemostoreWarning")
 
 REASONS = {
-    "hit", "stored", "new", "arguments", "code", "package", "version", "expired", "evicted", "invalidated", "cleared",
-    "skipped", "corrupt", "unloadable", "unkeyable", "fault", "off",
+    "hit", "stored", "new", "arguments", "code", "package", "file", "variable", "version", "expired", "evicted",
+    "invalidated", "cleared", "skipped", "corrupt", "unloadable", "unkeyable", "fault", "off",
 }  # fmt: skip
 
 
@@ -509,6 +509,27 @@ def test_a_package_is_told_by_its_versions():
     assert reason_of(()) == "code"
 
 
+def test_files_and_variables_are_told_by_what_is_known_of_them():
+    def inputs(**given):
+        shown = {f"file {name}" if name.islower() else f"variable {name}": item for name, item in given.items()}
+        return Manifest.parsed(json.dumps({"level": "deep", "inputs": shown}), F, "prep.f")
+
+    same = {"size": 3, "digest": "aa"}
+    old = inputs(a={**same, "modified": "then"}, b=same, c={"missing": True}, d=same,
+                 KEY={"characters": 9, "digest": "aa"}, LANG={"value": ""})  # fmt: skip
+    new = inputs(a={**same, "modified": "now"}, b={"files": 2, **same}, c={"unreadable": "PermissionError"},
+                 e={"missing": True}, KEY={"characters": 9, "digest": "bb"}, LANG={"value": None})  # fmt: skip
+    found = changes(old, new)
+    assert [str(change) for change in found] == [
+        "file b: 3 bytes, digest aa -> 2 files, 3 bytes, digest aa",
+        "file c: missing -> can't be read (PermissionError)",
+        "file d: removed, 3 bytes, digest aa", "file e: added, missing",
+        "variable KEY: 9 characters, digest aa -> 9 characters, digest bb", "variable LANG: '' -> unset",
+    ]  # fmt: skip
+    assert [reason_of(found), reason_of(found[4:])] == ["file", "variable"]
+    assert reason_of((*found, Change("package", "numpy"))) == "package"
+
+
 def test_a_manifest_of_the_first_revision_is_the_functions_source():
     old = Manifest.parsed('{"level": "body", "seen": ["code"], "unseen": []}', F, "prep.f")
     new = manifest(f=F.replace("scale(x)", "scale(x) + 1"), scale="def scale(x): 1")
@@ -526,6 +547,8 @@ def test_a_manifest_of_the_first_revision_is_the_functions_source():
         "{",
         '{"definitions": 3, "packages": [], "unseen": {}}',
         '{"definitions": [1, {"name": 2}]}',
+        '{"inputs": [1]}',
+        '{"inputs": {"file a": 3, "b": {}}}',
         None,
     ],
     ids=repr,

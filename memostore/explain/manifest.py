@@ -14,6 +14,8 @@ from memostore.explain.records import Change
 __all__ = ["Definition", "Manifest", "changes", "reason_of"]
 
 CODE = {"function", "class", "constant", "module", "level"}
+REASONS = ("package", "file", "variable", "version")  # the first that applies, where the code is the same
+UNITS = {"files": "files", "size": "bytes", "characters": "characters"}
 SHORT = 300  # characters of a constant, or of what has no source
 
 
@@ -37,6 +39,7 @@ class Manifest:
     definitions: dict[str, Definition] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def parsed(cls, text: str | None, source: str | None, name: str) -> Manifest:
@@ -49,12 +52,13 @@ class Manifest:
         listed = [definition for item in _list(data, "definitions") if (definition := _definition(item))]
         if not listed and source is not None:
             listed = [Definition(name, "function", source, source)]
-        packages = data.get("packages")
+        packages, inputs = data.get("packages"), data.get("inputs")
         return cls(
             str(data.get("level", "")),
             {definition.name: definition for definition in listed},
             {str(k): str(v) for k, v in packages.items()} if isinstance(packages, dict) else {},
             tuple(map(str, _list(data, "unseen"))),
+            {str(k): v for k, v in inputs.items() if isinstance(v, dict)} if isinstance(inputs, dict) else {},
         )
 
     @property
@@ -64,22 +68,25 @@ class Manifest:
 
 
 def changes(old: Manifest, new: Manifest, since: str = "then") -> tuple[Change, ...]:
-    """Return what is not what it was: definitions, packages, then the way of looking itself.
+    """Return what is not what it was: definitions, packages, inputs, then the way of looking itself.
 
     `since` says in the diffs what the old text is.
     """
-    found = [*_of_definitions(old, new, since), *_of_packages(old.packages, new.packages)]
+    found = [
+        *_of_definitions(old, new, since), *_of_packages(old.packages, new.packages),
+        *_of_inputs(old.inputs, new.inputs),
+    ]  # fmt: skip
     if old.level != new.level:
         found.append(Change("level", "code=", old=old.level or None, new=new.level or None))
     return tuple(found)
 
 
 def reason_of(found: tuple[Change, ...]) -> str:
-    """Return the word for changes: code goes before packages, and these before version=."""
+    """Return the word for changes: code goes before packages, then come files, variables and version=."""
     kinds = {change.kind for change in found}
     if kinds & CODE or not kinds:
         return "code"
-    return "package" if "package" in kinds else "version"
+    return next(reason for reason in REASONS if reason in kinds)
 
 
 def _of_definitions(old: Manifest, new: Manifest, since: str) -> Iterator[Change]:
@@ -129,6 +136,28 @@ def _of_packages(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Cha
         if before != after:
             how = "added" if before is None else "removed" if after is None else "changed"
             yield Change("package", name, how, before, after)
+
+
+def _of_inputs(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, Any]]) -> Iterator[Change]:
+    """Yield files and variables with another content. A file that was only written anew has not changed."""
+    for label in sorted({*old, *new}):
+        before, after = old.get(label), new.get(label)
+        if before is None or after is None or {**before, "modified": ""} != {**after, "modified": ""}:
+            kind, _, name = label.partition(" ")
+            how = "added" if before is None else "removed" if after is None else "changed"
+            yield Change("file" if kind == "file" else "variable", name, how, _input(before), _input(after))
+
+
+def _input(shown: dict[str, Any] | None) -> str | None:
+    """Return what is known of a file or variable in one line."""
+    if shown is None:
+        return None
+    if "value" in shown:
+        return "unset" if shown["value"] is None else repr(shown["value"])
+    if "missing" in shown or "unreadable" in shown:
+        return "missing" if "missing" in shown else f"can't be read ({shown['unreadable']})"
+    told = [f"{shown[name]} {unit}" for name, unit in UNITS.items() if name in shown]
+    return ", ".join([*told, *(f"{name} {shown[name]}" for name in ("modified", "digest") if name in shown)])
 
 
 def _definition(item: Any) -> Definition | None:

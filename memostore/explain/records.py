@@ -56,8 +56,9 @@ class Difference:
 class Change:
     """One thing that the code depends on and that is not what it was.
 
-    `kind` is "function", "class", "constant", "module", "package", "version" (of `version=`) or "level"; `how` is
-    "changed", "added" or "removed". What has source has a unified `diff`, all else is told by `old` and `new`.
+    `kind` is "function", "class", "constant", "module", "package", "file", "variable" (of the environment), "version"
+    (of `version=`) or "level"; `how` is "changed", "added" or "removed". What has source has a unified `diff`, all else
+    is told by `old` and `new`.
     """
 
     kind: str
@@ -108,9 +109,9 @@ class Tombstone:
 class Explanation:
     """Why a call would hit or miss. `str()` of it is a text of a few lines.
 
-    `reason` is one word: "hit", "new", "arguments", "code", "package", "version", "expired", "evicted",
-    "invalidated", "cleared", "skipped", "corrupt", "unloadable", "unkeyable", "fault" or "off"; of a question that was
-    asked without the function, "stored" stands for "hit". `code` is the fingerprint of the function as it is now.
+    `reason` is one word: "hit", "new", "arguments", "code", "package", "file", "variable", "version", "expired",
+    "evicted", "invalidated", "cleared", "skipped", "corrupt", "unloadable", "unkeyable", "fault" or "off"; of a
+    question that was asked without the function, "stored" stands for "hit". `code` is the function's fingerprint now.
     `entry` is the result that is meant: the one that is returned, has expired or is damaged, the one under other code,
     or the nearest; `tombstone` the same where it is gone. `differences` are those of the arguments to it, `changes`
     those of the code.

@@ -27,6 +27,8 @@ HEADS = {
     "arguments": "a miss: called with other arguments only",
     "code": "a miss: the code has changed",
     "package": "a miss: a package has changed",
+    "file": "a miss: a file has changed",
+    "variable": "a miss: an environment variable has changed",
     "version": "a miss: version= has changed",
     "expired": "a miss: the result has expired",
     "evicted": "a miss: the result was evicted",
@@ -48,7 +50,7 @@ def detail(said: Explanation) -> str:
         return f"stored {moment(said.entry.created)}, {served(said.entry.hit_count)}"
     if said.reason == "arguments":
         return _joined(list(map(of_difference, said.differences))) or UNSEEN_DIFFERENCE
-    if said.reason in ("code", "package", "version"):
+    if said.reason in ("code", "package", "file", "variable", "version"):
         return _joined([_named(change) for change in said.changes])
     if said.tombstone is not None:
         return _removal(said.tombstone)
@@ -149,7 +151,7 @@ def _named(change: Change) -> str:
     """Return a change in one line."""
     if change.kind == "level":
         return f"the code counts by another rule: code={change.old!r} -> code={change.new!r}"
-    name = {"package": f"package {change.name}", "version": "version="}.get(change.kind, change.name)
+    name = f"{change.kind} {change.name}" if change.kind in ("package", "file", "variable") else change.name
     head = f"{name}{_place(change.file, change.line)}"
     if change.how != "changed":
         known = change.new if change.how == "added" else change.old

@@ -21,6 +21,7 @@ from memostore.fingerprint.reach import Reach, reach_of
 from memostore.fingerprint.resolve import Foreign
 from memostore.fingerprint.units import Unit
 from memostore.keys.call import function_prefix
+from memostore.keys.inputs import InputState
 from memostore.keys.naming import function_name
 from memostore.keys.rules import encode
 
@@ -71,8 +72,19 @@ class CodeVersion:
         unseen = [*reach.unseen, *(f"{self.name}: {held.name}" for held in self.held if not held.seen)]
         definitions = {one.name: one for one in (*self._own_definition(), *reach.definitions)}
         return manifest_json(
-            self.scope.level, self.scope.version, self.parameters, list(definitions.values()), reach.packages, unseen
-        )
+            self.scope.level, self.scope.version, self.parameters, list(definitions.values()), reach.packages,
+            self.inputs, unseen,
+        )  # fmt: skip
+
+    @cached_property
+    def inputs(self) -> dict[str, Any]:
+        """What is shown of the files and variables that count."""
+        return {state.source.label: state.shown for state in (self.reach.watch.inputs if self.reach else ())}
+
+    def inputs_now(self) -> list[InputState]:
+        """Return the states of these as they are now, for one whose content is no longer what counted the older one."""
+        known = [*(self.reach.watch.inputs if self.reach else ()), *(one for held in self.held for one in held.inputs)]
+        return [now if (now := state.source.state()).content == state.content else state for state in known]
 
     def _own_definition(self) -> list[Definition]:
         function = None if self.function is None else inspect.unwrap(self.function)

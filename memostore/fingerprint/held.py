@@ -16,6 +16,7 @@ from memostore.fingerprint.facts import facts_of
 from memostore.fingerprint.live import CodeRule, RuleFor
 from memostore.fingerprint.records import RECORDS
 from memostore.keys.encoding import SCALARS, Encoder
+from memostore.keys.inputs import InputState, noting
 from memostore.keys.rules import rule_for
 
 __all__ = ["Held", "unfold"]
@@ -37,6 +38,7 @@ class Held:
         self._last: Any = self  # nothing that `get` returns is this object
         self._encoded = b""
         self._behind = b""
+        self.inputs: list[InputState] = []
 
     def encoded(self, rules: RuleFor = rule_for) -> bytes:
         """Return the canonical bytes of what is there now. `rules` finds the rule of a type."""
@@ -59,7 +61,8 @@ class Held:
 
     def _encode(self, content: Any, rules: RuleFor) -> bytes:
         try:
-            return Encoder(self.rule.over(rules)).encode(content)
+            with noting() as self.inputs:
+                return Encoder(self.rule.over(rules)).encode(content)
         except UnkeyableArgument as error:
             if self.required:
                 raise UnkeyableArgument(f"{self.name}{error}") from error.__cause__

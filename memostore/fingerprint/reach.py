@@ -28,13 +28,14 @@ from memostore.fingerprint.source import module_of
 from memostore.fingerprint.units import ASKS, NO_HINTS, Callee, Hints, Unit, closure_of, parameters_of_code
 from memostore.fingerprint.watch import UNSET, Watch, held_by
 from memostore.keys.encoding import SCALARS, Attempt, CodeOf, Encoder, Rule, Step, Walk, scalar
+from memostore.keys.inputs import Env, File
 from memostore.keys.naming import function_name, module_name, type_name
 from memostore.keys.rules import rule_for
 from memostore.keys.state import Recorder
 
 __all__ = ["Reach", "reach_of"]
 
-NOT_CONTENT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, Nothing, Foreign)
+NOT_CONTENT = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, Nothing, Foreign, File, Env)
 UNSEEN, LOGGER, MEMOSTORE = b"unseen", b"logger", b"memostore"
 OPAQUE = frozenset({UNSEEN, LOGGER, MEMOSTORE})  # nothing of these counts
 LEAVES = SCALARS | {Nothing, Foreign}
@@ -100,6 +101,8 @@ class Reach:
     def _choose(self, kind: type) -> Rule:
         if issubclass(kind, type):
             return self._class
+        if issubclass(kind, (File, Env)):
+            return self._input
         if issubclass(kind, logging.Logger):
             return lambda _: LOGGER
         if origin_of(kind).owner is Owner.MEMOSTORE and not kind.__module__.startswith("memostore.keys."):
@@ -273,6 +276,11 @@ class Reach:
     def _foreign(self, foreign: Foreign) -> bytes:
         self._note_package(foreign.origin)
         return f"i{_named(foreign.origin)} {foreign.module}".encode()
+
+    def _input(self, source: File | Env) -> bytes:
+        state = source.state()
+        self.watch.input(state)
+        return b"G" + state.content
 
     # What is noted on the way
 

@@ -17,6 +17,7 @@ from operator import attrgetter, is_, itemgetter
 from typing import Any
 
 from memostore.keys.encoding import SCALARS
+from memostore.keys.inputs import InputState
 
 __all__ = ["BYTES_AT_MOST", "UNSET", "Watch", "held_by"]
 
@@ -45,6 +46,7 @@ class Watch:
         self._with_defaults: list[types.FunctionType] = []
         self._defaults: list[tuple[Any, ...]] = []
         self._cells: list[tuple[types.CellType, Any]] = []
+        self.inputs: list[InputState] = []
 
     def name(self, namespace: Namespace, name: str, value: Any) -> None:
         """Watch what a name in a namespace leads to."""
@@ -78,6 +80,10 @@ class Watch:
         """Watch what a context variable holds for the code that runs."""
         self._variables.append((variable, held_by(variable)))
 
+    def input(self, state: InputState) -> None:
+        """Watch a file or an environment variable."""
+        self.inputs.append(state)
+
     def value(self, value: Any) -> None:
         """Watch the content of a mutable value."""
         if id(value) not in self._values:
@@ -96,6 +102,7 @@ class Watch:
             and (not self._cells or all(_holds_still(*pair) for pair in self._cells))
             and (not self._variables or all(held_by(variable) is value for variable, value in self._variables))
             and (not self._values or all(_is_still(value, parts) for value, parts in self._values.values()))
+            and (not self.inputs or all(state.holds() for state in self.inputs))
         )
 
     @staticmethod

@@ -1,6 +1,6 @@
-"""`NoKey[T]` and `KeyBy[T, function]`: what a parameter's annotation says about its part in the key.
+"""`NoKey[T]`, `KeyBy[T, function]` and `File`: what a parameter's annotation says about its part in the key.
 
-Both are `Annotated` types: a type checker sees T. An annotation that is text (as under `from __future__ import
+The first two are `Annotated` types: a type checker sees T. An annotation that is text (as under `from __future__ import
 annotations`) is read piece by piece, so that a name in it that exists for type checkers only does no harm: of
 `NoKey[Model]` only `NoKey` has to be there.
 """
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ForwardRef, Optional, TypeVar, Union, get_args, get_origin
 
 from memostore.errors import InvalidArgument
+from memostore.keys.inputs import File
 from memostore.keys.naming import function_name
 
 __all__ = ["AS_TEXT", "KeyBy", "NoKey", "marked"]
@@ -132,7 +133,8 @@ def _apply(mark: KeyedBy, where: str, value: Any) -> Any:
     try:
         stands_for_it = mark.function(value)
     except Exception as error:
-        error.add_note(f"raised by the function that KeyBy names for {where}")
+        by = "File, which annotates" if mark.function is File else "the function that KeyBy names for"
+        error.add_note(f"raised by {by} {where}")
         raise
     return NoneGiven() if mark.or_none and stands_for_it is None else stands_for_it
 
@@ -143,10 +145,12 @@ def _marks(annotation: Any, names: _Names) -> Iterator[Any]:
         annotation = annotation.__forward_arg__
     if annotation is NoKey:
         yield annotation
+    elif annotation is File:
+        yield KeyedBy(File)
     elif isinstance(annotation, str):
         yield from _marks_in_text(annotation, names)
     elif get_origin(annotation) is Annotated:
-        yield from filter(_is_mark, annotation.__metadata__)
+        yield from _marks_among(annotation.__metadata__)
         yield from _marks(annotation.__origin__, names)
     elif get_origin(annotation) in UNIONS:
         parts = get_args(annotation)
@@ -156,8 +160,12 @@ def _marks(annotation: Any, names: _Names) -> Iterator[Any]:
         yield from _marks(names.value_of(get_origin(annotation) or annotation), names)
 
 
-def _is_mark(mark: Any) -> bool:
-    return mark is NoKey or type(mark) is KeyedBy
+def _marks_among(metadata: Iterable[Any]) -> Iterator[Any]:
+    for one in metadata:
+        if one is NoKey or type(one) is KeyedBy:
+            yield one
+        elif one is File:
+            yield KeyedBy(File)
 
 
 def _or_none(marks: Iterable[Any]) -> Iterator[Any]:
@@ -197,7 +205,7 @@ def _marks_in_subscript(base: Any, parts: list[ast.expr], names: _Names) -> Iter
         yield KeyBy[None, *[names.need(part) for part in parts[1:]]].__metadata__[0]
         yield from _marks_in(parts[0], names)
     elif base is Annotated:
-        yield from filter(_is_mark, map(names.find, parts[1:]))
+        yield from _marks_among(map(names.find, parts[1:]))
         yield from _marks_in(parts[0], names)
     elif base in UNIONS or base is Optional:
         yield from _marks_in_union(parts, names, optional=base is Optional)

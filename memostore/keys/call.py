@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from memostore.digest import digest, digest_parts, frame
-from memostore.errors import UnkeyableArgument
+from memostore.errors import MissingFile, UnkeyableArgument
 from memostore.keys.encoding import SCALARS, Encoder, Frame, Rule, Walk
 from memostore.keys.rules import register, rule_for
 
@@ -41,6 +41,8 @@ def call_key(
         key = digest(prefix + b"#" + encoder.encode(_Call(values, names)))
         return AskedKey(key) if encoder.asked else key
     except UnkeyableArgument as error:
+        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+            raise MissingFile(f"{function}: {error}") from error.__cause__
         raise UnkeyableArgument(
             f"{function}: {error}. Leave the argument out of the key with ignore=[...], or give key=..."
         ) from error.__cause__

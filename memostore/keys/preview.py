@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from memostore.digest import digest
+from memostore.keys.inputs import Env, File
 
 __all__ = ["TEXT_LIMIT", "preview", "preview_json"]
 
@@ -62,6 +63,9 @@ def _preview(value: Any, depth: int, budget: list[int]) -> Any:
         return value.isoformat()
     if isinstance(value, os.PathLike) and type(value).__module__.startswith("pathlib"):
         return _shortened(str(value))
+    if isinstance(value, (File, Env)):
+        kind, _, name = value.label.partition(" ")
+        return {kind: _shortened(name), **value.state().shown}
     return _container(value, depth, budget) if depth < DEPTH_LIMIT and budget[0] > 0 else _summary(value)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import memostore.keys.builtin as builtin
+import memostore.keys.inputs as inputs
 import memostore.keys.standard as standard
 from memostore.keys.encoding import (
     Attempt,
@@ -96,7 +97,7 @@ LIBRARIES: dict[str, Callable[[], Callable[[type], Rule | None]]] = {
     "msgspec": _rules_in("msgspec"), "unittest": lambda: standard.mock_rule_for,
 }  # fmt: skip
 
-BASES: dict[type, Rule] = {**builtin.BASES, **standard.BASES}
+BASES: dict[type, Rule] = {**builtin.BASES, **standard.BASES, **inputs.BASES}
 
 RULES: dict[type, Rule] = {
     **builtin.RULES, **standard.RULES, State: encode_state, Recorder: encode_recorder, CodeOf: _unseen_code,
