@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from memostore.config import default_url
 from memostore.memo import Memo
-from memostore.options import Options
+from memostore.options import MemoizeOptions, Options
 from memostore.store import Store
 from memostore.tally import Tally
 from memostore.wrapping import decorate
@@ -89,17 +89,7 @@ def replaced_default(store: Store) -> Iterator[Store]:
 @overload
 def memoize(function: Callable[P, R], /) -> Memo[P, R]: ...
 @overload
-def memoize(
-    *,
-    ttl: Any = None,
-    ignore: Iterable[str] = (),
-    key: Callable[..., Any] | None = None,
-    typed: bool = True,
-    version: str | int | None = None,
-    name: str | None = None,
-    tags: Iterable[str] = (),
-    cache_if: Callable[[Any], bool] | None = None,
-) -> Callable[[Callable[P, R]], Memo[P, R]]: ...
+def memoize(**options: Unpack[MemoizeOptions]) -> Callable[[Callable[P, R]], Memo[P, R]]: ...
 def memoize(function: Any = None, /, **options: Any) -> Any:
     """Remember a function's results in the default store, opened at the first call. Options as of `Store.memoize`.
 

@@ -5,12 +5,30 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import memostore.config as config
 from memostore.errors import InvalidArgument
 
-__all__ = ["Options", "check_known", "checked_options"]
+__all__ = ["MemoizeOptions", "Options", "check_known", "checked_options"]
+
+
+class MemoizeOptions(TypedDict, total=False):
+    """The options of `memoize`, as type checkers know them."""
+
+    ttl: Any
+    ignore: Iterable[str]
+    key: Callable[..., Any] | None
+    typed: bool
+    code: Literal["deep", "body", "version"]
+    version: str | int | None
+    depends_on: list[Any] | tuple[Any, ...]
+    ignore_code: list[Any] | tuple[Any, ...]
+    name: str | None
+    formerly: Iterable[str]
+    new_defaults: bool
+    tags: Iterable[str]
+    cache_if: Callable[[Any], bool] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, ParamSpec, TypeVar, overload
+from typing import Any, Final, ParamSpec, TypeVar, Unpack, overload
 
 import memostore.codec as codec
 import memostore.config as config
@@ -27,7 +27,7 @@ from memostore.keys.preview import preview_json
 from memostore.keys.registered import RegistersKeys, RuleFor
 from memostore.known_code import KnowsCode
 from memostore.memo import Memo, PassThrough
-from memostore.options import Options
+from memostore.options import MemoizeOptions, Options
 from memostore.remembering import Missing, Result
 from memostore.switches import Switches
 from memostore.telling import Teller
@@ -102,19 +102,7 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
     @overload
     def memoize(self, function: Callable[P, R], /) -> Memo[P, R]: ...
     @overload
-    def memoize(
-        self,
-        /,
-        *,
-        ttl: Any = None,
-        ignore: Iterable[str] = (),
-        key: Callable[..., Any] | None = None,
-        typed: bool = True,
-        version: str | int | None = None,
-        name: str | None = None,
-        tags: Iterable[str] = (),
-        cache_if: Callable[[Any], bool] | None = None,
-    ) -> Callable[[Callable[P, R]], Memo[P, R]]: ...
+    def memoize(self, /, **options: Unpack[MemoizeOptions]) -> Callable[[Callable[P, R]], Memo[P, R]]: ...
     def memoize(self, function: Any = None, /, **options: Any) -> Any:
         """Decorate a function so that its results are remembered. Bare, or called with options.
 

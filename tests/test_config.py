@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from memostore import InvalidArgument, MemostoreError, Store
 from memostore.config import choice, count, default_url, duration, optional_duration, optional_size, size
+from memostore.options import MemoizeOptions, Options
 
 SECONDS = [
     (0, 0.0), (1, 1.0), (1.5, 1.5), (86400, 86400.0), (1e-9, 1e-9),
@@ -183,3 +184,7 @@ def test_where_the_default_store_is(url, home, cache, expected, monkeypatch):
         if value is not None:
             monkeypatch.setenv(name, value)
     assert pathlib.PurePath(default_url()) == pathlib.PurePath(expected)
+
+
+def test_type_checkers_know_all_options():
+    assert list(MemoizeOptions.__annotations__) == list(Options.__dataclass_fields__)

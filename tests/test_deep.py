@@ -190,6 +190,21 @@ def test_a_table_that_others_fill_counts(module):
     assert code.current().fingerprint != before
 
 
+def test_an_array_in_a_helpers_closure_counts(module):
+    text = (
+        "import numpy\ndef made(a):\n def h(x): return a * x\n return h\n"
+        "h = made(numpy.array([1, 2]))\ndef f(x): return h(x)"
+    )
+    one, other = code_version(module(text).f), code_version(module(text.replace("[1, 2]", "[1, 3]")).f)
+    assert one.fingerprint != other.fingerprint
+    assert unseen(one) == []
+
+
+def test_an_object_without_a_hash_can_be_ignored(module):
+    made = module("class C:\n __eq__ = dict.__eq__\n def __call__(self, x): return x\nc = C()\ndef f(x): return c(x)")
+    assert level(made, "deep", ignored=(made.c,)) != level(made, "deep")
+
+
 # The manifest
 
 

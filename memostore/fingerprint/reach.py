@@ -58,13 +58,13 @@ class Reach:
         self.definitions: list[Definition] = []
         self.packages: dict[str, str] = {}
         self.unseen: dict[str, None] = {}
-        self._ignored_names = {one.__name__ if isinstance(one, types.ModuleType) else one for one in ignored}
+        named = (getattr(one, "__name__", None) if isinstance(one, types.ModuleType) else one for one in ignored)
+        self._ignored_names = {name for name in named if isinstance(name, str)}
         self._ignored = {id(value) for value in ignored}
         self._rules: dict[type, Rule] = {
             Unit: self._unit, Callee: self._callee, types.FunctionType: self._function, types.ModuleType: self._module,
             CodeOf: lambda marker: _tagged(b"o", [marker.owner]), Foreign: self._foreign,
-            ContextVar: self._variable,
-            Nothing: lambda nothing: b"0" + nothing.text.encode(),
+            ContextVar: self._variable, Nothing: lambda nothing: b"0" + nothing.text.encode(),
             staticmethod: lambda member: _tagged(b"s", [member.__func__]),
             classmethod: lambda member: _tagged(b"c", [member.__func__]),
             property: lambda member: _tagged(b"p", [member.fget, member.fset, member.fdel]),
@@ -83,7 +83,7 @@ class Reach:
             return self.encode(value)
         except UnkeyableArgument as error:
             self.unseen[f"what {getattr(value, 'name', value)!s} reaches{error}"] = None
-            return b"unseen" + scalar(str(error)) + (facts_of(value.code).form if isinstance(value, Unit) else b"")
+            return UNSEEN + scalar(str(error)) + (facts_of(value.code).form if isinstance(value, Unit) else b"")
 
     @property
     def hints(self) -> Hints:
@@ -139,7 +139,7 @@ class Reach:
         own = scalar((*parameters_of_code(function.__code__), *self._asked_of(function)))
         attributes = {name: item for name, item in vars(function).items() if not name.startswith("_")}
         carried = [function.__defaults__, function.__kwdefaults__, attributes, *closure_of(function, facts.written)]
-        for part in carried if any(carried) or len(carried) > N_WITHOUT_CLOSURE else ():
+        for part in carried if len(carried) > N_WITHOUT_CLOSURE or any(carried) else ():  # an array has no truth value
             own += frame(b"c", (yield ANYWHERE, self._attempt(part, f"{function.__qualname__}'s closure")))
         self.definitions.append(Definition("function", facts.form + own, function))
         return b"F" + frame(b"o", own) + (yield from self._unit(Unit(function)))
@@ -166,7 +166,7 @@ class Reach:
                 encoded += frame(b"r", (yield from self._target(read, one)))
         except Exception as error:  # noqa: BLE001 # looking at an object's attributes may run the user's code
             self.unseen[f"{unit.name}: {read}: {type(error).__name__}"] = None
-            return b"unseen" + scalar(str(read))
+            return UNSEEN + scalar(str(read))
         if all(type(one.value) in LEAVES or _is_foreign_module(one.value) for one in found):
             self._leaves[id(unit.namespace), read] = encoded
         return encoded
@@ -327,7 +327,7 @@ def _tagged(tag: bytes, values: Iterable[Any]) -> Walk:
 
 
 def _tolerated(value: Any) -> Attempt:
-    return Attempt(value, lambda _: b"unseen")
+    return Attempt(value, lambda _: UNSEEN)
 
 
 def _is_foreign_module(value: Any) -> bool:
