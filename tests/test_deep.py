@@ -205,6 +205,24 @@ def test_an_object_without_a_hash_can_be_ignored(module):
     assert level(made, "deep", ignored=(made.c,)) != level(made, "deep")
 
 
+LOCKED = """
+import threading
+class Client:
+    def __init__(self): self.lock, self.rate = threading.Lock(), 2
+    def scale(self, x): return x
+client = Client()
+def f(x): return client.scale(x)
+"""
+
+
+@pytest.mark.parametrize("edit", [("return x", "return -x"), ("), 2", "), 3")])
+def test_of_an_object_that_holds_a_lock_the_rest_counts(module, edit):
+    one, other = code_version(module(LOCKED).f), code_version(module(LOCKED.replace(*edit, 1)).f)
+    assert one.fingerprint != other.fingerprint
+    assert any("lock" in note for note in unseen(one))
+    assert one.fingerprint == code_version(module(LOCKED).f).fingerprint
+
+
 # The manifest
 
 

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import memostore.fingerprint.large as large
+import memostore.fingerprint.units as units
 from memostore.digest import frame
 from memostore.errors import UnkeyableArgument
 from memostore.fingerprint.classes import annotations_of, members_of, shape_of
@@ -25,11 +26,11 @@ from memostore.fingerprint.reads import Read
 from memostore.fingerprint.records import RECORDS
 from memostore.fingerprint.resolve import Foreign, Found, Nothing, resolve
 from memostore.fingerprint.source import module_of
-from memostore.fingerprint.units import ASKS, NO_HINTS, Callee, Hints, Unit, closure_of, parameters_of_code
+from memostore.fingerprint.units import ASKS, NO_HINTS, Callee, Hints, Unit
 from memostore.fingerprint.watch import UNSET, Watch, held_by
 from memostore.keys.encoding import SCALARS, Attempt, CodeOf, Encoder, Rule, Step, Walk, scalar
 from memostore.keys.inputs import Env, File
-from memostore.keys.naming import function_name, module_name, type_name
+from memostore.keys.naming import module_name, type_name
 from memostore.keys.rules import rule_for
 from memostore.keys.state import Recorder
 
@@ -122,7 +123,7 @@ class Reach:
             return _tagged(b"S", [dict(function.registry)])
         self._note_package(origin)
         name = f"{_named(origin)} {function.__module__} {function.__qualname__}"
-        return _tagged(b"y", [name, *map(_tolerated, closure_of(function, frozenset()))])
+        return _tagged(b"y", [name, *map(_tolerated, units.closure_of(function, frozenset()))])
 
     def _own_function(self, function: types.FunctionType) -> Walk:
         """Encode a function that is used as a value: it may be asked for its name."""
@@ -136,9 +137,14 @@ class Reach:
         function = callee.function
         self.watch.function(function)
         facts = facts_of(function.__code__)
-        own = scalar((*parameters_of_code(function.__code__), *self._asked_of(function)))
+        own = scalar((*units.parameters_of_code(function.__code__), *self._asked_of(function)))
         attributes = {name: item for name, item in vars(function).items() if not name.startswith("_")}
-        carried = [function.__defaults__, function.__kwdefaults__, attributes, *closure_of(function, facts.written)]
+        carried = [
+            function.__defaults__,
+            function.__kwdefaults__,
+            attributes,
+            *units.closure_of(function, facts.written),
+        ]
         for part in carried if len(carried) > N_WITHOUT_CLOSURE or any(carried) else ():  # an array has no truth value
             own += frame(b"c", (yield ANYWHERE, self._attempt(part, f"{function.__qualname__}'s closure")))
         self.definitions.append(Definition("function", facts.form + own, function))
@@ -167,7 +173,7 @@ class Reach:
         except Exception as error:  # noqa: BLE001 # looking at an object's attributes may run the user's code
             self.unseen[f"{unit.name}: {read}: {type(error).__name__}"] = None
             return UNSEEN + scalar(str(read))
-        if all(type(one.value) in LEAVES or _is_foreign_module(one.value) for one in found):
+        if all(type(one.value) in LEAVES or units.is_foreign_module(one.value) for one in found):
             self._leaves[id(unit.namespace), read] = encoded
         return encoded
 
@@ -215,11 +221,20 @@ class Reach:
         if encoded is None:
             encoded = yield ANYWHERE, self._attempt(self._without_records(value), found.name)
             large.remember(value, encoded)
+        if encoded == UNSEEN and origin_of(type(value)).is_own:
+            encoded = yield from self._apart(value, found.name)
         if encoded not in OPAQUE and not isinstance(value, NOT_CONTENT) and type(value) not in SCALARS:
             self.watch.value(value)
         if not isinstance(value, (*NOT_CONTENT, logging.Logger)):
             self.definitions.append(Definition("constant", encoded, value, found.name))
         return scalar(found.rest) + encoded
+
+    def _apart(self, value: Any, name: str) -> Walk:
+        """Encode an object that can't be keyed as a whole, as one that holds a lock: its class, and what can be."""
+        encoded = UNSEEN + (yield ANYWHERE, type(value))
+        for attribute, item in sorted(getattr(value, "__dict__", {}).items()):
+            encoded += frame(b"a", scalar(attribute) + (yield ANYWHERE, self._attempt(item, f"{name}.{attribute}")))
+        return encoded
 
     def _without_records(self, value: Any) -> Any:
         left_out = self._hints.records & getattr(value, "__dict__", {}).keys()
@@ -262,7 +277,7 @@ class Reach:
         self._note_package(origin)
         if not origin.is_own:
             return f"i{_named(origin)} {module.__name__}".encode()
-        members = {name: value for name, value in sorted(vars(module).items()) if _belongs(value, name, module)}
+        members = {name: value for name, value in sorted(vars(module).items()) if units.belongs_to(value, name, module)}
         for name, value in members.items():
             self.watch.name(vars(module), name, value)
         return _tagged(b"I", [*members, *(self._attempt(value, module.__name__) for value in members.values())])
@@ -301,7 +316,7 @@ class Reach:
         if not self._ignored_names or not isinstance(value, (types.FunctionType, type, types.ModuleType)):
             return False
         module = value.__name__ if isinstance(value, types.ModuleType) else value.__module__
-        return module in self._ignored_names or _full_name(value) in self._ignored_names
+        return module in self._ignored_names or units.full_name(value) in self._ignored_names
 
 
 def reach_of(value: Any, ignored: Iterable[Any] = ()) -> tuple[Reach, bytes]:
@@ -330,21 +345,5 @@ def _tolerated(value: Any) -> Attempt:
     return Attempt(value, lambda _: UNSEEN)
 
 
-def _is_foreign_module(value: Any) -> bool:
-    return isinstance(value, types.ModuleType) and not origin_of(value).is_own
-
-
 def _named(origin: Origin) -> str:
     return f"{origin.package} {origin.version}"
-
-
-def _belongs(value: Any, name: str, module: types.ModuleType) -> bool:
-    if name.startswith("__"):
-        return False
-    return type(value) in SCALARS or (callable(value) and getattr(value, "__module__", None) == module.__name__)
-
-
-def _full_name(value: Any) -> str:
-    if isinstance(value, types.ModuleType):
-        return value.__name__
-    return ".".join(function_name(value)) if isinstance(value, (types.FunctionType, type)) else ""

@@ -7,11 +7,16 @@ import types
 from typing import Any, NamedTuple
 
 from memostore.fingerprint.normal_form import READS_ANNOTATIONS, READS_DOCSTRINGS
+from memostore.fingerprint.origins import origin_of
 from memostore.fingerprint.records import RECORDS
 from memostore.fingerprint.resolve import Nothing
+from memostore.keys.encoding import SCALARS
 from memostore.keys.naming import function_name
 
-__all__ = ["ASKS", "NO_HINTS", "Callee", "Hints", "Unit", "closure_of", "parameters_of_code"]
+__all__ = [
+    "ASKS", "NO_HINTS", "Callee", "Hints", "Unit", "belongs_to", "closure_of", "full_name", "is_foreign_module",
+    "parameters_of_code",
+]  # fmt: skip
 
 ASKS = {
     "docs": READS_DOCSTRINGS, "annotations": READS_ANNOTATIONS, "module": frozenset({"__module__"}),
@@ -75,3 +80,22 @@ def closure_of(function: types.FunctionType, written: frozenset[str]) -> list[An
             content = Nothing("unset")
         contents.append(Nothing("record") if name in written and type(content) in RECORDS else content)
     return contents
+
+
+def belongs_to(value: Any, name: str, module: types.ModuleType) -> bool:
+    """Say whether a name in a module is defined there: a function, a class, or a scalar."""
+    if name.startswith("__"):
+        return False
+    return type(value) in SCALARS or (callable(value) and getattr(value, "__module__", None) == module.__name__)
+
+
+def full_name(value: Any) -> str:
+    """Return the full name of a function, class or module, "" for anything else."""
+    if isinstance(value, types.ModuleType):
+        return value.__name__
+    return ".".join(function_name(value)) if isinstance(value, (types.FunctionType, type)) else ""
+
+
+def is_foreign_module(value: Any) -> bool:
+    """Say whether a value is a module that is not the user's own."""
+    return isinstance(value, types.ModuleType) and not origin_of(value).is_own
