@@ -205,7 +205,7 @@ class Catalogue:
         >>> from memostore import Store
         >>> with Store(":memory:") as store:
         ...     [finding.what for finding in store.doctor() if finding.about == "revision"]
-        ['0002, the newest']
+        ['0003, the newest']
         """
         self.flush()
         return examined(self._backend, self._now())

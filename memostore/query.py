@@ -301,6 +301,7 @@ def _entry(row: Any) -> Entry:
         tags=tuple(sorted(json.loads(row.tags))), created=_time(row.created), expires=_time_or_none(row.expires),
         last_hit=_time_or_none(row.last_hit), hit_count=row.hit_count, size=row.size,
         compute_seconds=row.compute_seconds, codec=row.codec, host=row.host,
+        refresh_at=_time_or_none(row.refresh_at),
     )  # fmt: skip
 
 

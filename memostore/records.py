@@ -13,7 +13,8 @@ __all__ = ["Entry", "FunctionStats", "Stats"]
 class Entry:
     """One stored result, without the result itself. Times are in UTC; `size` is bytes as stored.
 
-    `host` is the computer that stored it, None where an older memostore did.
+    `host` is the computer that stored it, None where an older memostore did. From `refresh_at` on, a hit has it computed
+    anew in the background.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Entry:
     compute_seconds: float
     codec: str
     host: str | None = None
+    refresh_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

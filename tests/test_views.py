@@ -19,8 +19,8 @@ pytestmark = pytest.mark.filterwarnings("error::memostore.MemostoreWarning")
 # What docs/schema.md promises. A column may be added at the end; none may go, or change its meaning.
 COLUMNS = {
     "entries": [
-        "key", "function", "module", "qualname", "code", "arguments", "tags", "created", "expires", "last_hit",
-        "hit_count", "size", "compute_seconds", "codec", "host",
+        "key", "function", "module", "qualname", "code", "arguments", "tags", "created", "expires", "refresh_at",
+        "last_hit", "hit_count", "size", "compute_seconds", "codec", "host",
     ],
     "functions": [
         "function", "module", "qualname", "entries", "size", "hits", "misses", "saved_seconds", "compute_seconds",
@@ -196,5 +196,5 @@ def test_pandas_reads_a_view(used, path):
     frame = pandas.read_sql(
         "SELECT * FROM entries", f"sqlite:///{path}", parse_dates=["created", "expires", "last_hit"]
     )
-    assert frame.shape == (3, 15)
+    assert frame.shape == (3, 16)
     assert str(frame["created"].dt.tz) == "UTC"

@@ -12,7 +12,7 @@ __all__ = ["APPLICATION_ID", "PAGE_SIZE", "REVISION"]
 APPLICATION_ID = 0x4D656D6F
 
 # The newest migration in migrations/versions; a test holds the two together.
-REVISION = "0002"
+REVISION = "0003"
 
 # Bytes; set before the first table, fixed for the life of a file. Of 4, 8 and 16 KiB the smallest makes a small save
 # twice as fast as the largest, and costs a large value, which travels in chunks, a tenth.

@@ -24,7 +24,8 @@ from sqlalchemy import (
 )
 
 __all__ = [
-    "chunk", "code", "daily", "edge", "entry", "facts", "function", "metadata", "origin", "setting", "tag", "tombstone",
+    "chunk", "code", "daily", "edge", "entry", "facts", "function", "metadata", "origin", "piece", "read_file",
+    "recording", "setting", "tag", "tombstone",
 ]  # fmt: skip
 
 metadata = MetaData(
@@ -96,6 +97,8 @@ entry = Table(
     Column("origin_id", ForeignKey("origin.id", ondelete="SET NULL")),
     Column("created", Double, nullable=False),
     Column("expires", Double),
+    # From then on a hit has the result computed anew in the background; NULL: only when it has expired.
+    Column("refresh_at", Double),
     Column("last_hit", Double),
     Column("hit_count", BigInteger, nullable=False, server_default="0"),
     Column("size", BigInteger, nullable=False),
@@ -126,6 +129,37 @@ chunk = Table(
     Column("position", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
     UniqueConstraint("entry_id", "position"),
+)
+
+# The files that a call has read, of a function with track="files".
+read_file = Table(
+    "read_file",
+    metadata,
+    Column("entry_id", ForeignKey("entry.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# A stream that is too long for one piece. While it is being recorded it belongs to no entry, and nobody reads it.
+recording = Table(
+    "recording",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("entry_id", ForeignKey("entry.id", ondelete="CASCADE"), unique=True),
+    Column("touched", Double, nullable=False),
+)
+
+piece = Table(
+    "piece",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("recording_id", ForeignKey("recording.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    UniqueConstraint("recording_id", "position"),
 )
 
 tag = Table(

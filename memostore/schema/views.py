@@ -23,6 +23,7 @@ entries = Table(
     Column("tags", Text),
     Column("created", Text),
     Column("expires", Text),
+    Column("refresh_at", Text),
     Column("last_hit", Text),
     Column("hit_count", BigInteger),
     Column("size", BigInteger),
