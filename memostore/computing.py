@@ -11,7 +11,7 @@ from memostore.driving import Done, Pause, Run, Steps, Wait, Work
 from memostore.flight import Flight, flying, is_aboard
 from memostore.keys.inputs import InputState, changed_since, noting
 from memostore.landing import REFRESH_FAILED, Landing, take_off
-from memostore.remembering import DUE, FAULT, RAISED, REFRESH, Missing, Result
+from memostore.remembering import DUE, EXPIRED, FAULT, RAISED, REFRESH, Missing, Result
 from memostore.tally import Tallies
 
 __all__ = ["Computing"]
@@ -50,13 +50,12 @@ class Computing(NamedTuple):
             found = yield Work(store.recall, (call.key, call.version))
         if type(found) is Missing and found.reason == "new":
             found = yield from self._by_older_code(call, found)
-        if self._is_over(found):
-            return Missing("expired")
-        return found
+        return self._judged(found)
 
-    def _is_over(self, found: Any) -> bool:
-        """Say whether a result is past its time for a function that is no longer refreshed in the background."""
-        return type(found) is Missing and found.reason == DUE and not self.caller.options.refreshes
+    def _judged(self, found: Any) -> Any:
+        """Take what is due for expired, where the function is not, or no longer, computed anew in the background."""
+        is_over = type(found) is Missing and found.reason == DUE and not self.caller.options.refreshes
+        return EXPIRED if is_over else found
 
     def _by_older_code(self, call: Call, missing: Missing) -> Found:
         store = self.caller.store
@@ -93,7 +92,7 @@ class Computing(NamedTuple):
             has_landed = yield Wait(flight, _left(deadline))
             if not has_landed or flight.is_stored is False:
                 return (yield from self._computed(call, missing, None))
-            found = yield Work(store.recall, (call.key, call.version))
+            found = self._judged((yield Work(store.recall, (call.key, call.version))))
             if not _is_missing(found):
                 return found
             missing = found
@@ -106,6 +105,7 @@ class Computing(NamedTuple):
             found = store.recall(call.key, call.version, whole=False)
             if type(found) is Missing and found.reason == "large":
                 found = yield Work(store.recall, (call.key, call.version))
+            found = self._judged(found)
             if not _is_missing(found):
                 flight.is_stored = True
                 return found
@@ -141,7 +141,8 @@ class Computing(NamedTuple):
         if unsteady is not None:
             store.skip(call.key, call.version, f"{unsteady} has another key each time it is taken", "unsteady")
             _not_stored(landing)
-        elif missing is not FAULT and self._is_result(done):  # a store that just failed is not waited for again
+        elif missing is not FAULT and self._is_result(done) and (counted or store.stores):
+            # A store that just failed is not waited for again; one that was closed meanwhile is no fault behind a call.
             if landing is not None:
                 landing.is_under_way = True
             yield Work(self._kept, (call, result, read, landing))

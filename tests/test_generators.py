@@ -9,6 +9,7 @@ import itertools
 import random
 import sqlite3
 import threading
+import tracemalloc
 from contextlib import closing
 
 import pytest
@@ -386,6 +387,22 @@ def test_a_stream_larger_than_the_store_may_be_is_not_stored(path, runs):
             assert len(list(long(LONG + 2 * PIECE // 1000))) == LONG + 2 * PIECE // 1000
         assert not long.is_cached(LONG + 2 * PIECE // 1000)
     assert pieces(path) == (0, 0)
+
+
+def test_neither_side_holds_more_than_a_few_pieces(store):
+    @store.memoize
+    def stream(megabytes):
+        for number in range(megabytes):
+            yield random.Random(number).randbytes(1 << 20)
+
+    for computes in (True, False):
+        assert stream.is_cached(64) is not computes
+        gc.collect()
+        tracemalloc.start()
+        assert sum(map(len, stream(64))) == 64 << 20
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 8 * PIECE
 
 
 # Faults
