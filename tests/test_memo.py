@@ -862,6 +862,28 @@ def test_tags(store):
     assert g.is_cached()
 
 
+def test_tags_may_be_a_function_of_the_call(store):
+    @store.memoize(tags=lambda path, lr=0.1: (path.partition("/")[0], f"lr={lr}"))
+    def f(path, lr=0.1):
+        return path
+
+    f("train/a.csv")
+    f("test/b.csv", lr=0.5)
+    assert [entry.tags for entry in store.find(tag="train")] == [("lr=0.1", "train")]
+    assert store.find(tag="lr=0.5")[0].arguments["path"] == "test/b.csv"
+
+
+@pytest.mark.parametrize("tags", ["one", [1], None, [""]])
+def test_a_tags_function_that_returns_no_texts_is_an_error_before_anything_is_computed(store, runs, tags):
+    @store.memoize(tags=lambda x: tags)
+    def f(x):
+        runs.append(x)
+
+    with pytest.raises(InvalidArgument, match=r"tags=\.\.\. returned"):
+        f(1)
+    assert runs == []
+
+
 def test_cache_if(store):
     f, calls = memoized(store, cache_if=lambda result: result[0] is not None)
     assert f(None) == f(None) == (None, 0)
