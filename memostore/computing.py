@@ -140,14 +140,13 @@ class Computing(NamedTuple):
         result = Result(done.value, store.clock() - started, arguments, tags, done.error)
         if unsteady is not None:
             store.skip(call.key, call.version, f"{unsteady} has another key each time it is taken", "unsteady")
-            _not_stored(landing)
         elif missing is not FAULT and self._is_result(done) and (counted or store.stores):
             # A store that just failed is not waited for again; one that was closed meanwhile is no fault behind a call.
             if landing is not None:
                 landing.is_under_way = True
             yield Work(self._kept, (call, result, read, landing))
-        elif isinstance(done.error, Exception):
-            _not_stored(landing)
+        elif landing is not None and isinstance(done.error, Exception):
+            landing.flight.is_stored = False  # there is no result to share: who waits computes at once
         return done
 
     def _is_result(self, done: Done) -> bool:
@@ -187,12 +186,6 @@ class Computing(NamedTuple):
 
 
 HITS: Final = frozenset({DUE, RAISED})
-
-
-def _not_stored(landing: Landing | None) -> None:
-    """Let those who wait compute for themselves, all at once: there will be no result to share."""
-    if landing is not None:
-        landing.flight.is_stored = False
 
 
 def _is_missing(found: Any) -> bool:

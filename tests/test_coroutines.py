@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -249,6 +250,30 @@ def test_a_cancelled_task_that_was_storing_leaves_the_result_stored(store, runs,
         assert await waiter == 1
 
     asyncio.run(main())
+    assert runs == [1]
+
+
+def test_work_that_had_to_queue_for_a_thread_is_done_after_a_cancellation_too(store, runs):
+    @store.memoize
+    async def f(x):
+        runs.append(x)
+        return x
+
+    async def main():
+        loop, busy = asyncio.get_running_loop(), threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        blocker = loop.run_in_executor(None, busy.wait, 20)
+        holder = asyncio.create_task(f(1))
+        await asyncio.sleep(0.01)
+        holder.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await holder
+        busy.set()
+        await blocker
+        await loop.run_in_executor(None, int)  # what was queued before has been done now
+        return f.is_cached(1), await f(1)
+
+    assert asyncio.run(main()) == (True, 1)
     assert runs == [1]
 
 

@@ -10,8 +10,10 @@ import threading
 import pytest
 
 import memostore.background as background
+import memostore.flight as flight
 from memostore import InvalidArgument, MemostoreWarning, Store
 from memostore.driving import drive
+from memostore.landing import take_off
 
 pytestmark = pytest.mark.filterwarnings("error::memostore.MemostoreWarning")
 
@@ -61,6 +63,46 @@ def test_while_one_computes_the_others_return_the_stale_result(store, clock, run
     clock.advance(HOUR + 1)
     assert [f("a") for _ in range(5)] == ["a v1"] * 5
     assert len(later) == 1
+
+
+def test_who_comes_late_finds_that_it_has_been_done(store, clock, runs):
+    """Between the look at a stale result and the claim, another process may have computed it anew."""
+    f = versioned(store, runs, ttl="1h", stale_for="1h")
+    f("a")
+    key = bytes.fromhex(f.key("a"))
+    assert take_off(store, key) is None
+    clock.advance(HOUR + 1)
+    landing = take_off(store, key)
+    assert landing is not None
+    assert take_off(store, key) is None
+    landing.now()
+    f.refresh("a")
+    assert take_off(store, key) is None
+    assert store.flights._flying == {}
+
+
+def test_what_runs_in_the_background_runs_on_nobodys_behalf(store, clock, runs):
+    """Else a call that waits for it might seem to wait for itself."""
+    done = threading.Event()
+    aboard = []
+
+    @store.memoize(key=lambda x: x, ttl="1h", stale_for="1h")
+    def inner(x):
+        runs.append(x)
+        aboard.append(len(flight._aboard.get()))
+        if len(runs) > 1:
+            done.set()
+        return x
+
+    @store.memoize(key=lambda x: x)
+    def outer(x):
+        return inner("a")
+
+    outer(1)
+    clock.advance(HOUR + 1)
+    outer(2)
+    assert done.wait(20)
+    assert aboard == [2, 1]
 
 
 def test_after_stale_for_it_is_a_miss(store, clock, runs, later):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from memostore import InvalidArgument, MemostoreWarning, Store
+from memostore.landing import Landing
 
 pytestmark = pytest.mark.filterwarnings("error::memostore.MemostoreWarning")
 
@@ -220,6 +222,16 @@ def test_recursion_that_is_too_deep_leaves_nobody_waiting(store):
         later.result(20)
     assert store.flights._flying == {}
     assert deep(50) == 50
+
+
+def test_a_flight_whose_steps_are_forgotten_lands(store):
+    flight, is_own = store.flights.board(b"k" * 32)
+    landing = Landing(store, b"k" * 32, flight)
+    assert is_own
+    del landing
+    gc.collect()
+    assert flight.has_landed
+    assert store.flights.board(b"k" * 32)[1]
 
 
 @pytest.mark.parametrize("single_flight", [False, 0, "50ms"])
