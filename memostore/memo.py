@@ -179,7 +179,8 @@ class Memo(Generic[P, R]):
         plan = self._planned()
         held = [plan.store.held_by(*name) for name in self.memo_names]
         entries, size, saved = map(sum, zip(*held, strict=True))
-        return CacheInfo((self._hits.total(), self._misses.total(), None, entries), size, saved)
+        most = self._options.max_entries
+        return CacheInfo((self._hits.total(), self._misses.total(), most, entries), size, saved)
 
     def cache_clear(self) -> None:
         """Remove all stored results of this function, and start the counts of `cache_info` anew."""
@@ -190,11 +191,12 @@ class Memo(Generic[P, R]):
         """Return the options that are in force."""
         options = self._options
         return {
-            "maxsize": None, "typed": options.typed, "ttl": options.ttl, "ignore": options.ignore, "key": options.key,
+            "maxsize": options.max_entries,  # functools' word for max_entries
+            "typed": options.typed, "ttl": options.ttl, "ignore": options.ignore, "key": options.key,
             "code": options.code, "version": options.version, "depends_on": options.depends_on,
             "ignore_code": options.ignore_code, "name": options.name, "formerly": options.formerly,
             "new_defaults": options.new_defaults, "tags": options.tags,
-            "cache_if": options.cache_if,
+            "cache_if": options.cache_if, "max_size": options.max_size, "max_entries": options.max_entries,
         }  # fmt: skip
 
     @property

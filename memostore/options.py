@@ -29,6 +29,8 @@ class MemoizeOptions(TypedDict, total=False):
     new_defaults: bool
     tags: Iterable[str]
     cache_if: Callable[[Any], bool] | None
+    max_size: int | str | None
+    max_entries: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,15 @@ class Options:
     new_defaults: bool = False
     tags: tuple[str, ...] = ()
     cache_if: Callable[[Any], bool] | None = None
+    max_size: int | None = None
+    max_entries: int | None = None
 
     @classmethod
     def checked(
         cls, *, ttl: Any = None, ignore: Any = (), key: Any = None, typed: Any = True, code: Any = "deep",
         version: Any = None, depends_on: Any = (), ignore_code: Any = (), name: Any = None, tags: Any = (),
-        cache_if: Any = None, formerly: Any = (), new_defaults: Any = False,
+        cache_if: Any = None, formerly: Any = (), new_defaults: Any = False, max_size: Any = None,
+        max_entries: Any = None,
     ) -> Options:  # fmt: skip
         """Return the options; raise InvalidArgument that names the one that can't be used."""
         for argument, function in (("key", key), ("cache_if", cache_if)):
@@ -73,6 +78,7 @@ class Options:
             config.optional_duration(ttl, "ttl"), _texts(ignore, "ignore"), key, typed, code, version,
             _listed(depends_on, "depends_on"), _code(ignore_code),
             name, _texts(formerly, "formerly"), new_defaults, _texts(tags, "tags"), cache_if,
+            config.optional_size(max_size, "max_size"), config.count(max_entries, "max_entries"),
         )  # fmt: skip
 
 

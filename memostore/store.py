@@ -22,6 +22,7 @@ from memostore.errors import CorruptEntry, InvalidArgument, StoreError, Unloadab
 from memostore.events import Event, Evicted, Hit, Hook, Stored
 from memostore.eviction import Limits, make_room, policy, rank_anew
 from memostore.fingerprint import CodeVersion
+from memostore.function_limits import limits_of, make_room_in, too_large
 from memostore.keys.call import call_key, function_prefix
 from memostore.keys.preview import preview_json
 from memostore.keys.registered import RegistersKeys, RuleFor
@@ -110,6 +111,7 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
         `key`: a function of the call's arguments whose result is the key. `typed=False`: 1, 1.0 and True are one
         argument. `version`: change it to forget older results. `name`: stored under this name instead of the
         function's own. `tags`: words to find entries by. `cache_if`: a function of the result; False stores nothing.
+        `max_size`, `max_entries`: limits of this function's own, beside the store's.
 
         Raises InvalidArgument where an option can't be used.
         """
@@ -206,8 +208,8 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
             payload = codec.encode(result.value, self._compress)
         except Unstorable as error:
             return self.skip(key, version, str(error))
-        if not self._limits.admits(payload.size):
-            return self.skip(key, version, f"its {payload.size} bytes are more than max_size={self._limits.max_size}")
+        if larger := too_large(payload.size, self._limits, options):
+            return self.skip(key, version, larger)
         self._teller.guarded("saving", lambda: self._save(key, version, result, payload, options))
         return None
 
@@ -220,9 +222,10 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
         expires = None if options.ttl is None else now + options.ttl
         checksum = codec.checksum(binding_of(key, payload.codec, now, expires), payload.pieces)
         new = NewEntry(key, version, result.arguments, now, expires, result.seconds, payload, checksum, options.tags)
-        uses = self._counters.take() if self._limits else []  # who was hit a moment ago is not the one to evict
+        own = limits_of(options)
+        uses = self._counters.take() if self._limits or own else []  # who was hit a moment ago is not the one to evict
         try:
-            evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, key, now))
+            evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, new, own))
         except BaseException:
             self._counters.give_back(uses)
             raise
@@ -230,11 +233,12 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
         for event in evicted:
             self._teller.emit(event)
 
-    def _make_room(self, execute: Execute, key: bytes, now: float) -> list[Evicted]:
+    def _make_room(self, execute: Execute, new: NewEntry, own: Limits) -> list[Evicted]:
         if not self._ranked:
             rank_anew(execute, self._rank)
             self._ranked = True
-        return make_room(execute, self._limits, self._rank, entry_id(key), now)
+        evicted = make_room_in(execute, new, own, self._rank) if own else []
+        return evicted + make_room(execute, self._limits, self._rank, entry_id(new.key), new.created)
 
     # Around it
 

@@ -28,7 +28,7 @@ FLOORS = [
     {"aliases"},
     {"backends"},
     {"eviction", "query", "counters", "known_code", "explain", "doctor"},
-    {"catalogue", "remembering", "tally"},
+    {"catalogue", "function_limits", "remembering", "tally"},
     {"memo"},
     {"wrapping"},
     {"store"},
