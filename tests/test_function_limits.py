@@ -122,15 +122,42 @@ def test_expired_results_of_the_function_give_way_first(path, clock):
 
 def test_expired_results_give_way_first_behind_many_expired_ones_of_others(path, clock):
     with Store(path, clock=clock) as store:
+        f = called(store, max_entries=3)
+        call(f, 2, 3)
         call(called(store, "other", ttl=1), *range(50))
         clock.advance(1)
-        f = called(store, max_entries=3)
         called(store, ttl=5)(1)
-        call(f, 2, 3)
         clock.advance(10)
         call(f, 4)
         assert kept(store) == [2, 3, 4]
+        assert f.explain(1).reason == "expired"
         assert len(kept(store, "other")) == 50
+
+
+def test_expired_results_give_way_first_behind_many_of_either_kind(path, clock):
+    with Store(path, clock=clock) as store:
+        call(called(store, "other", ttl=1), *range(40))
+        f = called(store, max_entries=150)
+        call(f, *range(149))
+        called(store, ttl=5)(200)
+        clock.advance(10)
+        f(300)
+        assert 200 not in kept(store)
+        assert f.explain(200).reason == "expired"
+        assert len(kept(store)) >= 147
+
+
+def test_what_gave_way_in_another_function_makes_no_result_older(path):
+    """New results begin where those that gave way stood: at 11, also after one that stood at 1."""
+    with Store(path, eviction="lfu") as store:
+        low, high = called(store, "low", max_entries=2), called(store, "high", max_entries=1)
+        f = called(store, max_entries=2)
+        call(low, 1, 2)
+        call(f, *[1] * 6)
+        call(high, *[1] * 11, 2)
+        call(low, 3)
+        call(f, 2, 3)
+        assert kept(store) == [2, 3]
 
 
 def test_all_versions_of_the_code_count_together(store):
@@ -252,13 +279,38 @@ def test_a_result_exactly_as_large_as_the_functions_limit_is_kept(path):
 def test_a_large_function_behind_others_loses_a_fiftieth_at_most(path, policy):
     with Store(path, eviction=policy) as store:
         call(called(store, "other"), *range(40))
-        f = called(store, max_entries=100)
-        for n in range(150):
+        f = called(store, max_entries=200)
+        call(f, *range(198))
+        seen = []
+        for n in range(198, 220):
             f(n)
-            assert min(n + 1, 98) <= f.cache_info().currsize <= 100
+            seen.append(f.cache_info().currsize)
+        assert 196 <= min(seen) <= max(seen) == 200
         assert len(kept(store, "other")) == 40
-        if policy in ("lru", "fifo"):
-            assert kept(store) == list(range(150 - len(kept(store)), 150))
+        if policy != "cost":  # whose order depends on how long each call took
+            assert min(seen) == 196
+            assert kept(store) == list(range(220 - seen[-1], 220))
+
+
+@pytest.mark.parametrize("policy", ["lru", "fifo"])
+def test_a_large_function_whose_results_are_the_first_to_go_loses_no_more_than_it_has_to(path, policy):
+    with Store(path, eviction=policy) as store:
+        f = called(store, max_entries=100)
+        call(f, *range(100))
+        call(called(store, "other"), *range(40))
+        for n in range(100, 120):
+            f(n)
+            assert kept(store) == list(range(n - 99, n + 1))
+
+
+@pytest.mark.parametrize("others", [0, 100], ids=["alone", "behind others"])
+def test_no_more_give_way_to_max_size_than_have_to(path, others):
+    with Store(path, compress="never") as store:
+        call(called(store, "other"), *range(others))
+        f = store.memoize(name="m.f", max_size=10_000)(lambda n: bytes(2_000))
+        for n in range(10):
+            f(n)
+            assert f.cache_info().currsize == min(n + 1, 4)
 
 
 def test_what_was_evicted_is_computed_again(store, runs):
