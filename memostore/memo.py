@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 
 from memostore.aliases import Alias, aliases_of, defaults_of
-from memostore.bound import BoundMemo
+from memostore.bound import Bindable
 from memostore.digest import digest_parts
 from memostore.explain import Explanation, Question, switched_off
 from memostore.fingerprint import CodeVersion, FunctionCode, Scope, offer, receiver_view, stored_name
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Memo", "PassThrough"]
 
 P = ParamSpec("P")
-P2 = ParamSpec("P2")
 R = TypeVar("R")
+T = TypeVar("T")
+
 
 REFRESH = Missing("refresh")
 
@@ -46,7 +47,7 @@ class _Plan(NamedTuple):
     asks: bool  # whether a function of the user's, named by KeyBy, has a part in every key
 
 
-class Memo(Generic[P, R]):
+class Memo(Bindable[P, R]):
     """A memoized function. Calls like the function, and has the faces of functools' and more.
 
     >>> from memostore import Store
@@ -97,14 +98,6 @@ class Memo(Generic[P, R]):
         self._hits.add()
         return found  # type: ignore[no-any-return]
 
-    @overload
-    def __get__(self, instance: None, owner: Any = None) -> Memo[P, R]: ...
-    @overload
-    def __get__(self: Memo[Concatenate[Any, P2], R], instance: object, owner: Any = None) -> BoundMemo[P2, R]: ...
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Bind to an instance, as functions do."""
-        return self if instance is None else BoundMemo(self, instance)
-
     def __reduce__(self) -> str:
         """Pickle by name, as functions are."""
         return self.__qualname__
@@ -134,6 +127,10 @@ class Memo(Generic[P, R]):
 
     check_call_in_cache = is_cached
 
+    @overload
+    def lookup(self, /, *args: P.args, **kwargs: P.kwargs) -> R | None: ...
+    @overload
+    def lookup(self, /, *args: Any, default: T, **kwargs: Any) -> R | T: ...
     def lookup(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the stored result of a call without ever computing it; where there is none, `default=` (None).
 

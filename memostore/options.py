@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, TypedDict
 
 import memostore.config as config
@@ -16,7 +17,7 @@ __all__ = ["MemoizeOptions", "Options", "check_known", "checked_options"]
 class MemoizeOptions(TypedDict, total=False):
     """The options of `memoize`, as type checkers know them."""
 
-    ttl: Any
+    ttl: float | str | timedelta | Callable[..., Any] | None
     ignore: Iterable[str]
     key: Callable[..., Any] | None
     typed: bool

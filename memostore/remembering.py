@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from memostore.aliases import Earlier
 from memostore.explain import Ask, Explanation, Question
+from memostore.filters import Filters
 from memostore.fingerprint import CodeVersion
 from memostore.keys.registered import RuleFor
 from memostore.options import Options
@@ -73,10 +74,10 @@ class Remembers(Protocol):
     def clock(self) -> float:
         """Return the seconds that computing is timed by."""
 
-    def find(self, **filters: Any) -> list[Entry]:
+    def find(self, **filters: Unpack[Filters]) -> list[Entry]:
         """Return entries."""
 
-    def invalidate(self, **filters: Any) -> int:
+    def invalidate(self, **filters: Unpack[Filters]) -> int:
         """Remove entries."""
 
     def held_by(self, module: str, qualname: str) -> tuple[int, int, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +39,7 @@ __all__ = ["Store"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+E = TypeVar("E", bound=Event)
 
 NEW: Final = Missing("new")
 EXPIRED: Final = Missing("expired")
@@ -121,7 +123,9 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
 
     # Values under names of one's own
 
-    def put(self, name: Any, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> None:
+    def put(
+        self, name: Any, value: Any, *, ttl: float | str | timedelta | None = None, tags: Iterable[str] = ()
+    ) -> None:
         """Store a value under a name: any value that can be an argument of a memoized call.
 
         Raises Unstorable for a value that can't be stored, UnkeyableArgument for such a name.
@@ -242,7 +246,11 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
 
     # Around it
 
-    def on(self, event: type[Event] | str, hook: Hook) -> None:
+    @overload
+    def on(self, event: type[E], hook: Callable[[E], object]) -> None: ...
+    @overload
+    def on(self, event: str, hook: Hook) -> None: ...
+    def on(self, event: Any, hook: Any) -> None:
         """Call `hook` with each record of an event: a class of `memostore.events`, or its name.
 
         >>> seen = []

@@ -22,7 +22,7 @@ MODULES = sorted(
 # A module imports only from a lower floor. Rooms of one package share its floor,
 # and may use each other without circles.
 FLOORS = [
-    {"errors", "events", "digest", "schema", "records", "bound", "origin", "_version"},
+    {"errors", "events", "digest", "schema", "records", "bound", "filters", "origin", "_version"},
     {"config", "keys", "codec", "telling", "tombstones"},
     {"fingerprint", "options", "switches"},
     {"aliases"},
