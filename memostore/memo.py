@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 
 import memostore.background as background
-from memostore.bound import BoundMemo
+from memostore.bound import Bindable
 from memostore.calls import Call, Caller
 from memostore.computing import Computing
 from memostore.driving import Done, drive
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Home", "Memo"]
 
 P = ParamSpec("P")
-P2 = ParamSpec("P2")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Home(NamedTuple):
@@ -44,7 +44,7 @@ class Home(NamedTuple):
     made: Callable[[Memo[Any, Any]], object] = id
 
 
-class Memo(Generic[P, R]):
+class Memo(Bindable[P, R]):
     """A memoized function. Calls like the function, and has the faces of functools' and more.
 
     >>> from memostore import Store
@@ -95,14 +95,6 @@ class Memo(Generic[P, R]):
         self._tallies.hits.add()
         return found  # type: ignore[no-any-return]
 
-    @overload
-    def __get__(self, instance: None, owner: Any = None) -> Memo[P, R]: ...
-    @overload
-    def __get__(self: Memo[Concatenate[Any, P2], R], instance: object, owner: Any = None) -> BoundMemo[P2, R]: ...
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Bind to an instance, as functions do."""
-        return self if instance is None else BoundMemo(self, instance)
-
     def __reduce__(self) -> str:
         """Pickle by name, as functions are."""
         return self.__qualname__
@@ -134,6 +126,10 @@ class Memo(Generic[P, R]):
 
     check_call_in_cache = is_cached
 
+    @overload
+    def lookup(self, /, *args: P.args, **kwargs: P.kwargs) -> R | None: ...
+    @overload
+    def lookup(self, /, *args: Any, default: T, **kwargs: Any) -> R | T: ...
     def lookup(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the stored result of a call without ever computing it; where there is none, `default=` (None).
 
@@ -187,7 +183,8 @@ class Memo(Generic[P, R]):
         store = self._planned().caller.store
         held = [store.held_by(*name) for name in self.memo_names]
         entries, size, saved = map(sum, zip(*held, strict=True))
-        return CacheInfo((self._tallies.hits.total(), self._tallies.misses.total(), None, entries), size, saved)
+        counts = (self._tallies.hits.total(), self._tallies.misses.total(), self._options.max_entries, entries)
+        return CacheInfo(counts, size, saved)
 
     def cache_clear(self) -> None:
         """Remove all stored results of this function, and start the counts of `cache_info` anew."""
@@ -196,7 +193,8 @@ class Memo(Generic[P, R]):
 
     def cache_parameters(self) -> dict[str, Any]:
         """Return the options that are in force."""
-        return {"maxsize": None, **{field.name: getattr(self._options, field.name) for field in fields(Options)}}
+        options = {field.name: getattr(self._options, field.name) for field in fields(Options)}
+        return {"maxsize": self._options.max_entries, **options}  # functools' word for max_entries
 
     @property
     def memo_name(self) -> tuple[str, str]:

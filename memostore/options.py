@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, TypedDict
 
 import memostore.config as config
@@ -13,12 +14,15 @@ from memostore.errors import InvalidArgument
 __all__ = ["MemoizeOptions", "Options", "check_known", "checked_options"]
 
 
+Span = float | str | timedelta | None
+
+
 class MemoizeOptions(TypedDict, total=False):
     """The options of `memoize`, as type checkers know them."""
 
-    ttl: Any
-    stale_for: Any
-    refresh_ahead: Any
+    ttl: Span | Callable[..., Any]
+    stale_for: Span
+    refresh_ahead: Span
     ignore: Iterable[str]
     key: Callable[..., Any] | None
     typed: bool
@@ -32,8 +36,10 @@ class MemoizeOptions(TypedDict, total=False):
     tags: Iterable[str] | Callable[..., Iterable[str]]
     cache_if: Callable[[Any], bool] | None
     cache_errors: type[Exception] | tuple[type[Exception], ...]
-    error_ttl: Any
-    single_flight: Any
+    error_ttl: Span
+    single_flight: bool | float | str | timedelta
+    max_size: int | str | None
+    max_entries: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ class Options:
     cache_errors: tuple[type[Exception], ...] = ()
     error_ttl: float | None = None
     single_flight: bool | float = True
+    max_size: int | None = None
+    max_entries: int | None = None
 
     @classmethod
     def checked(cls, **given: Any) -> Options:
@@ -191,6 +199,8 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "cache_errors": _errors,
     "error_ttl": config.optional_duration,
     "single_flight": _single_flight,
+    "max_size": config.optional_size,
+    "max_entries": config.count,
 }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Unpack
 
 from memostore.aliases import Earlier
 from memostore.explain import Ask, Explanation, Question
+from memostore.filters import Filters
 from memostore.fingerprint import CodeVersion
 from memostore.flight import Flights
 from memostore.keys.registered import RuleFor
@@ -99,7 +100,7 @@ class Remembers(Protocol):
     def recorder(self, key: bytes) -> Recorder | None:
         """Return what records a stream, None where nothing can be stored."""
 
-    def record(self, key: bytes, version: CodeVersion, recorder: Recorder) -> bool:
+    def record(self, key: bytes, version: CodeVersion, options: Options, recorder: Recorder) -> bool:
         """Write the pieces of a stream that are full; say whether to go on recording."""
 
     def keep_stream(
@@ -128,10 +129,10 @@ class Remembers(Protocol):
     def clock(self) -> float:
         """Return the seconds that computing is timed by."""
 
-    def find(self, **filters: Any) -> list[Entry]:
+    def find(self, **filters: Unpack[Filters]) -> list[Entry]:
         """Return entries."""
 
-    def invalidate(self, **filters: Any) -> int:
+    def invalidate(self, **filters: Unpack[Filters]) -> int:
         """Remove entries."""
 
     def held_by(self, module: str, qualname: str) -> tuple[int, int, float]:

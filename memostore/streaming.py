@@ -210,7 +210,8 @@ class _Take:
         except Unstorable as error:
             self._skip(str(error))
             return
-        if is_full and not (yield Work(self._store.record, (self._call.key, self._call.version, recorder))):
+        call, options = self._call, self._streaming.caller.options
+        if is_full and not (yield Work(self._store.record, (call.key, call.version, options, recorder))):
             self.stop()
 
     def end(self, end: End) -> Generator[Any, Any, None]:
