@@ -288,6 +288,10 @@ class Catalogue:
             text = f"{version.name}: the result is returned but not stored: {reason}"
             self._teller.warn(version.name, kind, text)
 
+    def advise(self, version: CodeVersion, kind: str, advice: str) -> None:
+        """Warn once for each function and kind of advice."""
+        self._teller.warn(version.name, kind, f"{version.name}: {advice}")
+
     def _why_skipped(self, key: bytes) -> str | None:
         return next((reason for skipped, reason in reversed(self._skipped.copy()) if skipped == key), None)
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSp
 
 from memostore.aliases import Alias, aliases_of, defaults_of
 from memostore.bound import BoundMemo
+from memostore.claims import claim
+from memostore.defaults import Defaults
 from memostore.digest import digest_parts
 from memostore.explain import Explanation, Question, switched_off
 from memostore.fingerprint import CodeVersion, FunctionCode, Scope, offer, receiver_view, stored_name
@@ -44,6 +46,7 @@ class _Plan(NamedTuple):
     code: FunctionCode
     view: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
     asks: bool  # whether a function of the user's, named by KeyBy, has a part in every key
+    defaults: Defaults
 
 
 class Memo(Generic[P, R]):
@@ -80,7 +83,9 @@ class Memo(Generic[P, R]):
         mode = MAY_BE_SWITCHED and switched(self._store)
         if mode == DISABLED:
             return self.__wrapped__(*args, **kwargs)
-        plan = self._plan or self._make_plan()
+        plan = self._plan
+        if plan is None or plan.code.is_replaced():
+            plan = self._make_plan()
         try:
             values = plan.bind(*args, **kwargs)
         except TypeError as error:
@@ -215,7 +220,7 @@ class Memo(Generic[P, R]):
         return self._plan.store if self._plan else self._open_store()
 
     def _planned(self) -> _Plan:
-        return self._plan or self._make_plan()
+        return self._make_plan() if self._plan is None or self._plan.code.is_replaced() else self._plan
 
     def _make_plan(self) -> _Plan:
         """Work out binding and fingerprint. Two threads may both do so; their plans are alike."""
@@ -226,7 +231,9 @@ class Memo(Generic[P, R]):
         scope = Scope(options.code, options.version, options.depends_on, options.ignore_code)
         code = FunctionCode(function, options.name, scope)
         view = receiver_view(function) if binder.keeps_first and not options.key else None
-        self._plan = _Plan(store, binder.bind, binder.names, code, view, bool(binder.keyed))
+        defaults = Defaults(signature_of(function), () if options.key else binder.names)
+        claim(self, store, code.version)
+        self._plan = _Plan(store, binder.bind, binder.names, code, view, bool(binder.keyed), defaults)
         return self._plan
 
     def _bound(self, args: Any, kwargs: Any) -> tuple[Any, ...]:
@@ -304,7 +311,7 @@ class Memo(Generic[P, R]):
         arguments = preview_json(plan.names, values)  # before the call, which may change them
         with noting() as read:
             is_steady = (type(key) is bytes and not plan.asks) or self._is_steady(plan, version, key, args, kwargs)
-        read += version.inputs_now()
+        read += [*version.inputs_now(), *plan.defaults.now(store, version)]
         started = store.clock()
         value = self.__wrapped__(*args, **kwargs)
         seconds = store.clock() - started
@@ -330,7 +337,8 @@ def _take_identity(memo: Memo[Any, Any], function: Any) -> None:
     """Look like the function; attributes of its own are taken over where the wrapper has none of that name."""
     functools.update_wrapper(memo, function, updated=())
     for name, value in getattr(function, "__dict__", {}).items():
-        if not hasattr(type(memo), name) and not name.startswith("_"):
+        is_private = name.startswith("_") and not name.endswith("__")  # __isabstractmethod__, __override__ are told
+        if not hasattr(type(memo), name) and not is_private and name != "__wrapped__":
             setattr(memo, name, value)
 
 

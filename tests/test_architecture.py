@@ -24,8 +24,8 @@ MODULES = sorted(
 FLOORS = [
     {"errors", "events", "digest", "schema", "records", "bound", "origin", "_version"},
     {"config", "keys", "codec", "telling", "tombstones"},
-    {"fingerprint", "options", "switches"},
-    {"aliases"},
+    {"fingerprint", "options", "switches", "defaults"},
+    {"aliases", "claims"},
     {"backends"},
     {"eviction", "query", "counters", "known_code", "explain", "doctor"},
     {"catalogue", "remembering", "tally"},

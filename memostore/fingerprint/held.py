@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable, Iterator
+from operator import is_
 from typing import Any
 
 from memostore.errors import UnkeyableArgument
@@ -22,6 +23,7 @@ from memostore.keys.rules import rule_for
 __all__ = ["Held", "unfold"]
 
 UNCHANGING = SCALARS | {bytes, types.BuiltinFunctionType, types.CodeType}
+DISPATCHING = functools.singledispatch(lambda _: None).__code__  # type: ignore[attr-defined] # of a function
 LARGE = 1 << 20  # bytes; an array or frame from here on is taken to be the same while it is the same object
 
 
@@ -37,7 +39,7 @@ class Held:
         self.required = required
         self._last: Any = self  # nothing that `get` returns is this object
         self._encoded = b""
-        self._behind = b""
+        self._behind: tuple[Any, ...] = ()
         self.inputs: list[InputState] = []
 
     def encoded(self, rules: RuleFor = rule_for) -> bytes:
@@ -46,18 +48,20 @@ class Held:
             content = self._get()
         except ValueError:  # a cell whose variable has not been assigned yet
             return b"unset"
-        if content is self._last and self._behind == self._code_behind(content):
+        if content is self._last and all(map(is_, self._behind, self._behind_of(content))):
             return self._encoded
         if self._written and type(content) in RECORDS:
             return b"written"
         encoded = self._encode(content, rules)
         self._last, self._encoded = (content, encoded) if _is_unchanging(content) else (self, encoded)
-        self._behind = self._code_behind(content)
+        self._behind = self._behind_of(content)
         return encoded
 
-    def _code_behind(self, content: Any) -> bytes:
+    def _behind_of(self, content: Any) -> tuple[Any, ...]:
         """Return what can change behind a function or class that stays the same object."""
-        return self.rule.behind(content) if isinstance(content, (types.FunctionType, type)) else b""
+        if isinstance(content, types.FunctionType):
+            return self.rule.behind(content), content.__code__, content.__defaults__, content.__kwdefaults__
+        return (self.rule.behind(content),) if isinstance(content, type) else ()
 
     def _encode(self, content: Any, rules: RuleFor) -> bytes:
         try:
@@ -123,6 +127,9 @@ def _carried(function: Any) -> Iterator[Held]:
 
 def _cells(function: types.FunctionType) -> Iterator[Held]:
     code = function.__code__
+    if code is DISPATCHING:  # what is registered is all that counts; the cells hold a cache of it too
+        yield Held("registry", lambda: dict(function.registry), required=False)  # type: ignore[attr-defined]
+        return
     written = facts_of(code).written
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         get = functools.partial(getattr, cell, "cell_contents")

@@ -1,0 +1,69 @@
+"""Two functions in one process that claim the same stored results, although they do not do the same.
+
+With `code="deep"` that can't be: what a function does is in its key. `code="version"` takes the user's word for it, and
+`code="body"` does for all but the body; so a function of the same name, such as one in another cell of a notebook, in
+another script `job.py` that is run in this process, or made by the same closure, is taken for the same function.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from memostore.digest import digest_parts
+from memostore.errors import UnkeyableArgument
+from memostore.fingerprint import CodeVersion, FunctionCode, Scope
+
+__all__ = ["claim"]
+
+# By place and prefix of its keys, the wrapper that was first called with them. A wrapper keeps its store alive, so the
+# number of a store in memory can't become another one's while the claim holds.
+_CLAIMS: dict[tuple[Any, bytes], weakref.ref[Any]] = {}
+
+
+def claim(memo: Any, store: Any, version: CodeVersion) -> None:
+    """Claim a version's keys in a store for a memoized function. Have the store warn, once, where another function that
+    does not do the same has claimed them and is still there.
+    """
+    if version.scope.level == "deep":
+        return
+    keys = store.url if store.url != "sqlite://" else id(store), version.prefix  # of a store in memory, there is one
+    first = _CLAIMS.get(keys, _nobody)()
+    if first is None:
+        _CLAIMS[keys] = weakref.ref(memo, lambda gone: _release(keys, gone))
+        return
+    one, other = first.__wrapped__, memo.__wrapped__
+    if one is not other and _does(one, version.scope) != _does(other, version.scope):
+        store.advise(version, "rival", (
+            f"two functions that do not do the same have this name and code={version.scope.level!r}, so that each may "
+            f"return the other's results: {_place_of(one)} and {_place_of(other)}. Give one of them name='...'"
+        ))  # fmt: skip
+
+
+def _nobody() -> None:
+    return None
+
+
+def _release(keys: tuple[Any, bytes], gone: weakref.ref[Any]) -> None:
+    if _CLAIMS.get(keys) is gone:
+        del _CLAIMS[keys]
+
+
+def _does(function: Callable[..., Any], scope: Scope) -> bytes | None:
+    """Return the digest of what a function does, with all that it reaches and holds; None where it can't be told."""
+    version = FunctionCode(function, None, Scope("deep", None, (), scope.ignored)).version
+    try:
+        carried = [held.encoded() for held in version.held if not held.required]  # what is required is in every key
+        return digest_parts(b"v", [version.fingerprint, *carried])
+    except UnkeyableArgument:
+        return None
+
+
+def _place_of(function: Callable[..., Any]) -> str:
+    bare = inspect.unwrap(function)
+    if not isinstance(bare, types.FunctionType):
+        return repr(function)
+    return f"{bare.__qualname__} in {bare.__code__.co_filename}, line {bare.__code__.co_firstlineno}"
