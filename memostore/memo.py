@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSp
 
 from memostore.aliases import Alias, aliases_of, defaults_of
 from memostore.bound import BoundMemo
+from memostore.changing_defaults import Defaults
 from memostore.claims import claim
-from memostore.defaults import Defaults
 from memostore.digest import digest_parts
 from memostore.explain import Explanation, Question, switched_off
 from memostore.fingerprint import CodeVersion, FunctionCode, Scope, offer, receiver_view, stored_name

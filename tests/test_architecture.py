@@ -24,7 +24,7 @@ MODULES = sorted(
 FLOORS = [
     {"errors", "events", "digest", "schema", "records", "bound", "origin", "_version"},
     {"config", "keys", "codec", "telling", "tombstones"},
-    {"fingerprint", "options", "switches", "defaults"},
+    {"fingerprint", "options", "switches", "changing_defaults"},
     {"aliases", "claims"},
     {"backends"},
     {"eviction", "query", "counters", "known_code", "explain", "doctor"},

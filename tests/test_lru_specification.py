@@ -39,7 +39,8 @@ def cached(request, store):
     return lru if request.param == "lru_cache" else store.memoize
 
 
-both_decorators = pytest.mark.parametrize("decorate", [functools.lru_cache, STORE.memoize], ids=["lru_cache", "memoize"])
+both_names = ["lru_cache", "memoize"]
+both_decorators = pytest.mark.parametrize("decorate", [functools.lru_cache, STORE.memoize], ids=both_names)
 
 
 @lru
@@ -82,7 +83,7 @@ AT_THE_TOP = {
     "lru_cache's static method": Kept.static_by_lru, "memoize's static method": Kept.static_by_memoize,
 }  # fmt: skip
 each_at_the_top = pytest.mark.parametrize("wrapper", AT_THE_TOP.values(), ids=AT_THE_TOP)
-functions_at_the_top = pytest.mark.parametrize("wrapper", [by_lru, by_memoize], ids=["lru_cache", "memoize"])
+functions_at_the_top = pytest.mark.parametrize("wrapper", [by_lru, by_memoize], ids=both_names)
 
 
 def in_threads(*actions):
@@ -352,7 +353,7 @@ def test_exceptions_inside_a_handler_keep_their_context(cached):
     @cached
     def fails():
         try:
-            raise KeyError("first")
+            {}["first"]
         except KeyError as error:
             raise ValueError("second") from error
 

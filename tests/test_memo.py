@@ -904,8 +904,6 @@ REFUSED = {
     "object with an asynchronous call": (WithAsyncCall(), "a coroutine function"),
     "class": (Shape, "the class Shape"),
     "built-in class": (dict, "the class dict"),
-    "property": (property(lambda self: 1), "write @property above"),
-    "cached property": (functools.cached_property(lambda self: 1), "write @property above"),
     "number": (5, "takes a function, not 5; options go by name"),
     "text": ("7d", "takes a function, not '7d'; options go by name"),
     "staticmethod of a coroutine function": (staticmethod(coroutine), "a coroutine function"),
