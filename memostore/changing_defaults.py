@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 from memostore.digest import digest
 from memostore.errors import UnkeyableArgument
 from memostore.keys.encoding import SCALARS, Encoder, Rule
-from memostore.keys.inputs import InputState
+from memostore.keys.inputs import Env, File, InputState
 
 __all__ = ["Default", "Defaults"]
 
-UNCHANGING = SCALARS | {bytes, range, types.FunctionType, types.BuiltinFunctionType, types.ModuleType}
+# A file that is a default is meant to change.
+UNCHANGING = SCALARS | {bytes, range, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, File, Env}
 
 
 class Default(NamedTuple):
@@ -56,7 +57,7 @@ class Defaults:
     """
 
     def __init__(self, signature: inspect.Signature, names: tuple[str, ...]) -> None:
-        """`names` are the parameters that have a part in the key."""
+        """`names` are the parameters that have a part in the key, by their content."""
         given = {name: p.default for name, p in signature.parameters.items() if p.default is not p.empty}
         self.watched = {name: value for name, value in given.items() if name in names and _can_change(value)}
         self._last: list[InputState] = []

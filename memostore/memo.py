@@ -231,7 +231,7 @@ class Memo(Generic[P, R]):
         scope = Scope(options.code, options.version, options.depends_on, options.ignore_code)
         code = FunctionCode(function, options.name, scope)
         view = receiver_view(function) if binder.keeps_first and not options.key else None
-        defaults = Defaults(signature_of(function), () if options.key else binder.names)
+        defaults = Defaults(signature_of(function), () if options.key else binder.by_content)
         claim(self, store, code.version)
         self._plan = _Plan(store, binder.bind, binder.names, code, view, bool(binder.keyed), defaults)
         return self._plan

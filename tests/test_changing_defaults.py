@@ -1,10 +1,11 @@
 """A default that changes while the program runs: its calls are true, and its user is told, once."""
 
 import warnings
+from pathlib import Path
 
 import pytest
 
-from memostore import MemostoreWarning, Store
+from memostore import File, KeyBy, MemostoreWarning, Store
 
 
 @pytest.fixture
@@ -96,3 +97,30 @@ def test_mutable_defaults_that_stay_as_they_are_are_nobody_s_business(store):
         warnings.simplefilter("error")
         assert [f(1), f(2), f(1), f(1, [1])] == [1, 2, 1, 1]
     assert counts(f) == (2, 2)
+
+
+def test_a_file_that_is_a_default_is_meant_to_change(store, tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("one")
+
+    @store.memoize
+    def words(path=File(path)):  # noqa: B008
+        return Path(path).read_text()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = words()
+        path.write_text("one two")
+        assert (first, words()) == ("one", "one two")
+
+
+def test_a_default_that_counts_by_a_function_of_it_may_change(store):
+    @store.memoize
+    def f(x, log: KeyBy[list, type] = []):  # noqa: B006
+        log.append(x)
+        return x
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [f(1), f(1)] == [1, 1]
+    assert counts(f) == (1, 1)

@@ -16,6 +16,7 @@ from memostore.errors import UnkeyableArgument
 from memostore.fingerprint.facts import facts_of
 from memostore.fingerprint.live import CodeRule, RuleFor
 from memostore.fingerprint.records import RECORDS
+from memostore.fingerprint.units import DISPATCHING, closure_of
 from memostore.keys.encoding import SCALARS, Encoder
 from memostore.keys.inputs import InputState, noting
 from memostore.keys.rules import rule_for
@@ -23,7 +24,6 @@ from memostore.keys.rules import rule_for
 __all__ = ["Held", "unfold"]
 
 UNCHANGING = SCALARS | {bytes, types.BuiltinFunctionType, types.CodeType}
-DISPATCHING = functools.singledispatch(lambda _: None).__code__  # type: ignore[attr-defined] # of a function
 LARGE = 1 << 20  # bytes; an array or frame from here on is taken to be the same while it is the same object
 
 
@@ -127,8 +127,8 @@ def _carried(function: Any) -> Iterator[Held]:
 
 def _cells(function: types.FunctionType) -> Iterator[Held]:
     code = function.__code__
-    if code is DISPATCHING:  # what is registered is all that counts; the cells hold a cache of it too
-        yield Held("registry", lambda: dict(function.registry), required=False)  # type: ignore[attr-defined]
+    if code is DISPATCHING:
+        yield Held("registry", functools.partial(closure_of, function, frozenset()), required=False)
         return
     written = facts_of(code).written
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):

@@ -41,6 +41,7 @@ class Binder:
         ignored = frozenset(ignore)
         self.names = tuple(p.name for p in parameters if p.name not in ignored | left_out)
         self.bind: Callable[..., tuple[Any, ...]] = _compile(parameters, self.names, ignored, keyed)
+        self.by_content = tuple(name for name in self.names if name not in keyed)
         # Whether the first value is the first argument itself, as who looks for a method's receiver there expects.
         self.keeps_first = bool(parameters) and self.names[:1] == (parameters[0].name,) and self.names[0] not in keyed
 
