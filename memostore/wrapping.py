@@ -98,6 +98,9 @@ def _check_plain(function: Any) -> None:
             name = type(function).__qualname__
             raise InvalidArgument(f"memoize() was given a {name}: write @memoize below it, right above the function")
         raise InvalidArgument(f"memoize() takes a function, not {function!r}; options go by name, as memoize(ttl=60)")
+    if getattr(function, "__name__", None) in FOR_EFFECT:
+        name = ".".join(function_name(function))
+        raise InvalidArgument(f"memoize() was given {name}, which is called for its effect: a hit would not have it")
     for test, shape in SHAPES_TO_COME.items():
         if test(function) or test(type(function).__call__):
             raise InvalidArgument(f"memoize() takes plain functions; {'.'.join(function_name(function))} is {shape}")
@@ -105,10 +108,16 @@ def _check_plain(function: Any) -> None:
         check_seen(function)
     except UnkeyableArgument as error:
         raise InvalidArgument(
-            f"memoize() can't see what {'.'.join(function_name(function))} does: {str(error).removeprefix(': ')}; "
+            f"memoize() can't see what {'.'.join(function_name(function))} does: {str(error).lstrip(': ')}; "
             "memoize a Python function that calls it"
         ) from error
 
+
+# Methods that Python calls for what they do to an object, whatever they return.
+FOR_EFFECT = frozenset({
+    "__init__", "__post_init__", "__del__", "__set_name__", "__init_subclass__", "__setattr__", "__delattr__",
+    "__set__", "__delete__", "__setitem__", "__delitem__", "__setstate__", "__enter__", "__exit__",
+})  # fmt: skip
 
 SHAPES_TO_COME: dict[Callable[[Any], bool], str] = {
     inspect.iscoroutinefunction: "a coroutine function",

@@ -10,6 +10,7 @@ import functools
 import inspect
 import math
 import operator
+import random
 import threading
 import types
 import typing
@@ -867,9 +868,23 @@ def test_built_in_callables_of_one_kind_never_mix(store):
 
 
 def test_a_callable_that_shows_neither_code_nor_name_is_refused(store):
-    for function in (numpy.frompyfunc(lambda x: x * 2, 1, 1), threading.Lock().acquire):
-        with pytest.raises(InvalidArgument, match=r"can't see what .* does: .*memoize a Python function that calls"):
-            store.memoize(function)
+    with pytest.raises(InvalidArgument, match=r"can't see what .* does: a ufunc .*memoize a Python function"):
+        store.memoize(numpy.frompyfunc(lambda x: x * 2, 1, 1))
+    with pytest.raises(UnkeyableArgument, match="__self__: a lock can't be keyed"):
+        store.memoize(threading.Lock().acquire)()
+
+
+@pytest.mark.parametrize("level", ["deep", "body", "version"])
+def test_a_built_in_method_follows_the_object_that_it_is_bound_to(store, level):
+    numbers, generator = [1], random.Random(1)
+    plain = random.Random(1)
+    count, draw = store.memoize(code=level)(numbers.count), store.memoize(code=level)(generator.random)
+    size = store.memoize(code=level)(numbers.__len__)
+    first = (count(1), size())
+    numbers.append(1)
+    assert (*first, count(1), size()) == (1, 1, 2, 2)
+    assert [draw(), draw()] == [plain.random(), plain.random()]
+    assert store.memoize(code=level)([1, 1].count).is_cached(1)
 
 
 # Parameters
@@ -979,6 +994,13 @@ def test_what_is_no_function_is_refused_when_decorated(store, function, words):
 def test_an_unknown_parameter_to_ignore_is_refused_when_decorated(store, wrapped):
     with pytest.raises(InvalidArgument, match="no parameter 'verbos'; its parameters are 'self'"):
         store.memoize(ignore=["verbos"])(wrapped(lambda self: 1))
+
+
+@pytest.mark.parametrize("name", ["__init__", "__setattr__", "__enter__", "__post_init__"])
+def test_methods_that_are_called_for_their_effect_are_refused_when_decorated(store, name):
+    namespace = {"__name__": "made", "memoize": store.memoize}
+    with pytest.raises(InvalidArgument, match=rf"made\.A\.{name}, which is called for its effect"):
+        exec(f"class A:\n @memoize\n def {name}(self, *args): pass", namespace)
 
 
 def test_a_receiver_that_can_t_be_keyed_is_refused_when_called(store):

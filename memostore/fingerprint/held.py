@@ -97,6 +97,9 @@ def unfold(function: Any, rule: CodeRule) -> tuple[Any, list[Held]]:
         function = inner
     if isinstance(function, types.FunctionType):
         held += _cells(function)
+    elif _is_bound(function):  # a list's count, a generator's random: the receiver may change
+        held.append(Held("__self__", functools.partial(getattr, function, "__self__"), required=True))
+        function = getattr(type(function.__self__), function.__name__, function)
     for one in held:
         one.rule = rule
     return function, held
@@ -114,6 +117,12 @@ def _inner(function: Any) -> Any:
         return function.__wrapped__
     call = type(function).__call__
     return call if isinstance(call, types.FunctionType) else None
+
+
+def _is_bound(function: Any) -> bool:
+    """Say whether a function in C is bound to an object; those of a module or class, and of none, are not."""
+    is_native = isinstance(function, (types.BuiltinFunctionType, types.MethodWrapperType))
+    return is_native and not isinstance(function.__self__, (type, types.ModuleType, types.NoneType))
 
 
 def _carried(function: Any) -> Iterator[Held]:
