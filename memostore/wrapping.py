@@ -54,7 +54,8 @@ def _classmethod(member: Any, wrapped: Wrap) -> Any:
 def _property(member: Any, wrapped: Wrap) -> Any:
     if member.fget is None:
         raise InvalidArgument("memoize() was given a property without a getter: there is nothing to remember")
-    return member.getter(wrapped(member.fget))  # keeps setter, deleter and a subclass
+    # Not member.getter(...): of a subclass, that forgets the docstring.
+    return type(member)(wrapped(member.fget), member.fset, member.fdel, member.__doc__)
 
 
 def _cached_property(member: Any, wrapped: Wrap) -> Any:
