@@ -219,8 +219,9 @@ def test_every_test_that_a_page_names_exists():
 
 def test_the_page_on_shapes_names_all_tests_of_shapes():
     shown = {test for _, file, test in named_tests() if file == "test_shapes.py"}
-    written = re.findall(r"^def (test_\w+)\(", (ROOT / "tests" / "test_shapes.py").read_text(), re.MULTILINE)
-    assert shown == set(written)
+    text = (ROOT / "tests" / "test_shapes.py").read_text()
+    written, to_come = re.findall(r"^def (test_\w+)\(", text, re.MULTILINE), re.findall(r"xfail.*\ndef (\w+)", text)
+    assert shown == set(written) - set(to_come)
 
 
 # Commands
