@@ -19,9 +19,9 @@ from memostore.fingerprint import CodeVersion, FunctionCode, Scope
 
 __all__ = ["claim"]
 
-# By place and prefix of its keys, the wrapper that was first called with them. A wrapper keeps its store alive, so the
-# number of a store in memory can't become another one's while the claim holds.
-_CLAIMS: dict[tuple[Any, bytes], weakref.ref[Any]] = {}
+# By place and prefix of its keys, the wrapper that was first called with them; None where a rival has been told. A
+# wrapper keeps its store alive, so the number of a store in memory can't become another one's while the claim holds.
+_CLAIMS: dict[tuple[Any, bytes], weakref.ref[Any] | None] = {}
 
 
 def claim(memo: Any, store: Any, version: CodeVersion) -> None:
@@ -31,19 +31,23 @@ def claim(memo: Any, store: Any, version: CodeVersion) -> None:
     if version.scope.level == "deep":
         return
     keys = store.url if store.url != "sqlite://" else id(store), version.prefix  # of a store in memory, there is one
-    first = _CLAIMS.get(keys, _nobody)()
+    holder = _CLAIMS.get(keys, _nobody)
+    if holder is None:
+        return
+    first = holder()
     if first is None:
         _CLAIMS[keys] = weakref.ref(memo, lambda gone: _release(keys, gone))
         return
     one, other = first.__wrapped__, memo.__wrapped__
-    if one is not other and _does(one, version.scope) != _does(other, version.scope):
+    if one is not other and _differ(one, other, version.scope):
+        _CLAIMS[keys] = None
         store.advise(version, "rival", (
             f"two functions that do not do the same have this name and code={version.scope.level!r}, so that each may "
             f"return the other's results: {_place_of(one)} and {_place_of(other)}. Give one of them name='...'"
         ))  # fmt: skip
 
 
-def _nobody() -> None:
+def _nobody() -> Any:
     return None
 
 
@@ -52,12 +56,22 @@ def _release(keys: tuple[Any, bytes], gone: weakref.ref[Any]) -> None:
         del _CLAIMS[keys]
 
 
-def _does(function: Callable[..., Any], scope: Scope) -> bytes | None:
-    """Return the digest of what a function does, with all that it reaches and holds; None where it can't be told."""
-    version = FunctionCode(function, None, Scope("deep", None, (), scope.ignored)).version
+def _differ(one: Any, other: Any, scope: Scope) -> bool:
+    """Say whether two functions do not do the same. What they hold is in every key, but for `code="version"`."""
+    holds = scope.level == "version"
+    both = type(one) is type(other) is types.FunctionType
+    is_same = both and one.__code__ is other.__code__ and one.__globals__ is other.__globals__
+    # Closures, made by thousands maybe, are the same code: they can differ in what they hold alone.
+    again = Scope("body" if is_same else "deep", None, (), scope.ignored)
+    return _does(one, again, holds) != _does(other, again, holds)
+
+
+def _does(function: Callable[..., Any], scope: Scope, holds: bool) -> bytes | None:
+    """Return the digest of what a function does, and of what it holds; None where it can't be told."""
+    version = FunctionCode(function, None, scope).version
+    held = [one for one in version.held if holds and not one.required]  # what is required is in every key
     try:
-        carried = [held.encoded() for held in version.held if not held.required]  # what is required is in every key
-        return digest_parts(b"v", [version.fingerprint, *carried])
+        return digest_parts(b"v", [version.fingerprint, *(one.encoded() for one in held)])
     except UnkeyableArgument:
         return None
 

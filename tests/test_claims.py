@@ -150,6 +150,17 @@ def test_two_closures_of_one_function_under_one_version(store):
         other(1)
 
 
+@pytest.mark.parametrize("code", ["deep", "body"])
+def test_closures_that_hold_other_things_are_told_apart_by_them(store, code):
+    def made(n):
+        return store.memoize(code=code)(lambda x: x + n)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept = [made(n) for n in range(3)]
+        assert [f(1) for f in kept] == [1, 2, 3]
+
+
 def test_two_stores_of_one_file_are_one_place(path):
     with Store(path) as store, Store(path) as again:
         one = store.memoize(code="version", name="n")(lambda x: x + 1)
