@@ -22,6 +22,7 @@ from memostore.options import Options
 from memostore.remembering import Missing, Remembers, Result
 from memostore.switches import DISABLED, MAY_BE_SWITCHED, switched
 from memostore.tally import CacheInfo, Tally
+from memostore.tracking import collecting
 
 if TYPE_CHECKING:
     from memostore.records import Entry
@@ -130,7 +131,8 @@ class Memo(Generic[P, R]):
 
     def is_cached(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Say whether a call's result is stored and has not expired. Counts no hit and loads nothing."""
-        return any(map(self._planned().store.holds, self._keys(args, kwargs)))
+        holds, tracked = self._planned().store.holds, self._options.track is not None
+        return any(holds(key, tracked) for key in self._keys(args, kwargs))
 
     check_call_in_cache = is_cached
 
@@ -194,7 +196,7 @@ class Memo(Generic[P, R]):
             "code": options.code, "version": options.version, "depends_on": options.depends_on,
             "ignore_code": options.ignore_code, "name": options.name, "formerly": options.formerly,
             "new_defaults": options.new_defaults, "tags": options.tags,
-            "cache_if": options.cache_if,
+            "cache_if": options.cache_if, "track": options.track,
         }  # fmt: skip
 
     @property
@@ -223,7 +225,7 @@ class Memo(Generic[P, R]):
         store = self._open_store()
         offer(store)
         binder = Binder.of(function, options.ignore)
-        scope = Scope(options.code, options.version, options.depends_on, options.ignore_code)
+        scope = Scope(options.code, options.version, options.depends_on, options.ignore_code, options.track)
         code = FunctionCode(function, options.name, scope)
         view = receiver_view(function) if binder.keeps_first and not options.key else None
         self._plan = _Plan(store, binder.bind, binder.names, code, view, bool(binder.keyed))
@@ -264,7 +266,8 @@ class Memo(Generic[P, R]):
         self, plan: _Plan, version: CodeVersion, missing: Missing, values: tuple[Any, ...], args: Any, kwargs: Any
     ) -> Any:
         """Return what is stored under an old name, or by the code before it got a parameter; else what was missing."""
-        for key, alias in self._older(plan, version, values, args, kwargs) if missing.reason == "new" else ():
+        inherits = missing.reason in ("new", "file")
+        for key, alias in self._older(plan, version, values, args, kwargs) if inherits else ():
             found = plan.store.recall(key, alias.version)
             if type(found) is not Missing:
                 if alias.added:  # from now on, an edit of the code is one of a version that has the parameter
@@ -305,14 +308,17 @@ class Memo(Generic[P, R]):
         with noting() as read:
             is_steady = (type(key) is bytes and not plan.asks) or self._is_steady(plan, version, key, args, kwargs)
         read += version.inputs_now()
+        reads = collecting(self._options.track)
         started = store.clock()
-        value = self.__wrapped__(*args, **kwargs)
+        with reads:
+            value = self.__wrapped__(*args, **kwargs)
         seconds = store.clock() - started
         changed = changed_since(read)
-        if changed is not None:
-            store.skip(key, version, f"{changed} changed while the function ran", "changed")
+        problem = reads.close() if changed is None else f"{changed} changed while the function ran"
+        if problem is not None:
+            store.skip(key, version, problem, "changed")
         elif is_steady and missing.reason != "fault":  # one that could not be read a moment ago is not waited for again
-            store.keep(key, version, Result(value, seconds, arguments), self._options)
+            store.keep(key, version, Result(value, seconds, arguments, reads.files), self._options)
         return value
 
     def _is_steady(self, plan: _Plan, version: CodeVersion, key: bytes, args: Any, kwargs: Any) -> bool:

@@ -29,6 +29,7 @@ class MemoizeOptions(TypedDict, total=False):
     new_defaults: bool
     tags: Iterable[str]
     cache_if: Callable[[Any], bool] | None
+    track: Literal["files"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,13 @@ class Options:
     new_defaults: bool = False
     tags: tuple[str, ...] = ()
     cache_if: Callable[[Any], bool] | None = None
+    track: str | None = None
 
     @classmethod
     def checked(
         cls, *, ttl: Any = None, ignore: Any = (), key: Any = None, typed: Any = True, code: Any = "deep",
         version: Any = None, depends_on: Any = (), ignore_code: Any = (), name: Any = None, tags: Any = (),
-        cache_if: Any = None, formerly: Any = (), new_defaults: Any = False,
+        cache_if: Any = None, formerly: Any = (), new_defaults: Any = False, track: Any = None,
     ) -> Options:  # fmt: skip
         """Return the options; raise InvalidArgument that names the one that can't be used."""
         for argument, function in (("key", key), ("cache_if", cache_if)):
@@ -63,6 +65,8 @@ class Options:
             if not isinstance(flag, bool):
                 raise InvalidArgument(f"{argument}={flag!r} must be True or False")
         config.choice(code, config.CODE_LEVELS, "code")
+        if track is not None and (not isinstance(track, str) or track != "files"):
+            raise InvalidArgument(f"track={track!r} must be 'files', or None")
         if version is not None and (isinstance(version, bool) or not isinstance(version, (str, int))):
             raise InvalidArgument(f"version={version!r} must be text or a whole number, or None")
         if name is not None and not (
@@ -72,7 +76,7 @@ class Options:
         return cls(
             config.optional_duration(ttl, "ttl"), _texts(ignore, "ignore"), key, typed, code, version,
             _listed(depends_on, "depends_on"), _code(ignore_code),
-            name, _texts(formerly, "formerly"), new_defaults, _texts(tags, "tags"), cache_if,
+            name, _texts(formerly, "formerly"), new_defaults, _texts(tags, "tags"), cache_if, track,
         )  # fmt: skip
 
 

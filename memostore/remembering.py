@@ -10,6 +10,7 @@ from memostore.explain import Ask, Explanation, Question
 from memostore.fingerprint import CodeVersion
 from memostore.keys.registered import RuleFor
 from memostore.options import Options
+from memostore.read_files import ReadFile
 
 if TYPE_CHECKING:
     from memostore.records import Entry
@@ -31,6 +32,7 @@ class Result:
     value: Any
     seconds: float
     arguments: str
+    files: tuple[ReadFile, ...] = ()
 
 
 class Remembers(Protocol):
@@ -67,8 +69,8 @@ class Remembers(Protocol):
     def enter_code(self, version: CodeVersion) -> None:
         """Write down that a version of a function's code is in use."""
 
-    def holds(self, key: bytes) -> bool:
-        """Say whether a call's result is stored and has not expired."""
+    def holds(self, key: bytes, tracked: bool = False) -> bool:
+        """Say whether a call's result is stored and good; with `tracked`, the files that it has read count too."""
 
     def clock(self) -> float:
         """Return the seconds that computing is timed by."""

@@ -14,7 +14,7 @@ import memostore.codec as codec
 import memostore.config as config
 from memostore.backends.choose import backend_for
 from memostore.backends.null import NullBackend
-from memostore.backends.protocol import Execute, NewEntry, Use, binding_of, entry_id
+from memostore.backends.protocol import Execute, NewEntry, Row, Use, binding_of, entry_id
 from memostore.catalogue import Catalogue
 from memostore.counters import Counters
 from memostore.digest import digest_parts
@@ -28,9 +28,11 @@ from memostore.keys.registered import RegistersKeys, RuleFor
 from memostore.known_code import KnowsCode
 from memostore.memo import Memo, PassThrough
 from memostore.options import MemoizeOptions, Options
+from memostore.read_files import unchanged
 from memostore.remembering import Missing, Result
 from memostore.switches import Switches
 from memostore.telling import Teller
+from memostore.tracking import still_hold
 from memostore.wrapping import decorate
 
 __all__ = ["Store"]
@@ -40,6 +42,7 @@ R = TypeVar("R")
 
 NEW: Final = Missing("new")
 EXPIRED: Final = Missing("expired")
+CHANGED: Final = Missing("file")
 CORRUPT: Final = Missing("corrupt")
 UNLOADABLE: Final = Missing("unloadable")
 FAULT: Final = Missing("fault")
@@ -154,15 +157,18 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
     def recall(self, key: bytes, version: CodeVersion) -> Any:
         """Return the stored value of a key and count a hit, or return Missing with the reason."""
         try:
-            row = self._backend.fetch(key)
+            tracked = version.scope.track is not None
+            row, files = self._backend.fetch_with_files(key) if tracked else (self._backend.fetch(key), ())
             if row is None:
                 return NEW
             _, content, checksum, name, created, expires, seconds = row
             now = self._clock()
             if expires is not None and expires <= now:
                 return EXPIRED
+            if files and not still_hold(files):
+                return CHANGED
             if content is None:
-                value = self._decode_pieces(key)
+                value = self._decode_pieces(key, row if tracked else None)
             else:
                 value = codec.decode(name, content, binding_of(key, name, created, expires), checksum)
             self._counters.add((version, now, key, seconds + 0.0))
@@ -174,10 +180,11 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
             self._teller.emit(Hit(key.hex(), version.name, now - created, self._backend.size_of(key), seconds))
         return value
 
-    def _decode_pieces(self, key: bytes) -> Any:
+    def _decode_pieces(self, key: bytes, row: Row | None = None) -> Any:
+        """Load a value from its pieces; with `row`, only if the entry is still that one."""
         whole = self._backend.fetch_pieces(key)
-        if whole is None:
-            raise CorruptEntry("the entry was removed while it was read")
+        if whole is None or (row is not None and whole[0] != row):
+            raise CorruptEntry("the entry was removed or replaced while it was read")
         (_, _, checksum, name, created, expires, _), pieces = whole
         return codec.decode_pieces(name, pieces, binding_of(key, name, created, expires), checksum)
 
@@ -189,10 +196,17 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
         self._teller.fault("reading", error)
         return FAULT
 
-    def holds(self, key: bytes) -> bool:
-        """Say whether a key is stored and has not expired, without loading or counting anything."""
-        row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
-        return row is not None and (row[5] is None or row[5] > self._now())
+    def holds(self, key: bytes, tracked: bool = False) -> bool:
+        """Say whether a key is stored and has not expired, without loading or counting anything.
+
+        With `tracked`, the files that the call has read must hold what they did.
+        """
+        if not tracked:
+            row, files = self._teller.guarded("reading", lambda: self._backend.fetch(key)), []
+        else:
+            fetch = lambda: self._backend.fetch_with_files(key)  # noqa: E731
+            row, files = self._teller.guarded("reading", fetch) or (None, [])
+        return row is not None and (row[5] is None or row[5] > self._now()) and unchanged(files) is not None
 
     # The steps of a miss
 
@@ -219,7 +233,9 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
         now = self._now()
         expires = None if options.ttl is None else now + options.ttl
         checksum = codec.checksum(binding_of(key, payload.codec, now, expires), payload.pieces)
-        new = NewEntry(key, version, result.arguments, now, expires, result.seconds, payload, checksum, options.tags)
+        new = NewEntry(
+            key, version, result.arguments, now, expires, result.seconds, payload, checksum, options.tags, result.files
+        )  # fmt: skip
         uses = self._counters.take() if self._limits else []  # who was hit a moment ago is not the one to evict
         try:
             evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, key, now))

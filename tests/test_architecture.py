@@ -24,8 +24,8 @@ MODULES = sorted(
 FLOORS = [
     {"errors", "events", "digest", "schema", "records", "bound", "origin", "_version"},
     {"config", "keys", "codec", "telling", "tombstones"},
-    {"fingerprint", "options", "switches"},
-    {"aliases"},
+    {"fingerprint", "options", "read_files", "switches"},
+    {"aliases", "tracking"},
     {"backends"},
     {"eviction", "query", "counters", "known_code", "explain", "doctor"},
     {"catalogue", "remembering", "tally"},

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from memostore.codec import Payload
 from memostore.fingerprint import CodeVersion
+from memostore.read_files import ReadFile
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -45,6 +46,7 @@ class NewEntry:
     payload: Payload
     checksum: bytes
     tags: tuple[str, ...] = ()
+    files: tuple[ReadFile, ...] = ()
 
 
 # One buffered hit: function, when, key and the seconds that it saved; or one miss, without a key. A plain tuple: a hit
@@ -98,6 +100,9 @@ class Backend(Protocol):
 
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return the row of a key with its value's pieces, both from one moment."""
+
+    def fetch_with_files(self, key: bytes) -> tuple[Row | None, list[ReadFile]]:
+        """Return the row of a key and the files that the call has read, both from one moment."""
 
     def totals_of(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return the number and bytes of one function's entries, and the seconds that its hits have saved."""

@@ -18,6 +18,7 @@ from memostore.backends.sqlite_open import check_path, connect, connect_read_onl
 from memostore.backends.sqlite_sandbox import run_sandboxed
 from memostore.errors import CorruptEntry, InvalidArgument, ReadOnlyStore, StoreClosed, StoreUnavailable
 from memostore.fingerprint import CodeVersion
+from memostore.read_files import ReadFile
 from memostore.tombstones import origin_id
 
 if TYPE_CHECKING:
@@ -74,6 +75,14 @@ class SQLiteBackend:
                 return None
             numbers = [number for (number,) in connection.execute(sql.CHUNKS, (entry_id(key),))]
             return row, iter([_blob(connection, number) for number in numbers])
+
+    def fetch_with_files(self, key: bytes) -> tuple[Row | None, list[ReadFile]]:
+        """Return the row of a key and the files that the call has read, both from one moment."""
+        connection = self._connections.get()
+        with translated("reading"), _reading(connection):
+            row = self.fetch(key)
+            files = connection.execute(sql.FILES, (entry_id(key),)).fetchall() if row is not None else []
+        return row, [ReadFile.stored(*file) for file in files]
 
     def totals_of(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return the number and bytes of one function's entries, and the seconds that its hits have saved."""
@@ -261,6 +270,9 @@ class SQLiteBackend:
             connection.executemany(sql.INSERT_CHUNK, ((number, place, p) for place, p in enumerate(payload.pieces)))
         if new.tags:
             connection.executemany(sql.INSERT_TAG, ((number, tag) for tag in new.tags))
+        if new.files:
+            rows = ((number, file.path, file.content, file.status_text) for file in new.files)
+            connection.executemany(sql.INSERT_FILE, rows)
 
     def _function_id(self, connection: sqlite3.Connection, module: str, qualname: str) -> int:
         known = self._ids.get((module, qualname))
