@@ -29,8 +29,10 @@ MODULES = tuple(importlib.machinery.all_suffixes())
 # What reads modules to run them, or lines of source for a traceback or a fingerprint: code counts by other means.
 LOADERS = frozenset({
     "_frozen_importlib", "_frozen_importlib_external", "importlib._bootstrap", "importlib._bootstrap_external",
-    "zipimport", "linecache",
+    "linecache",
 })  # fmt: skip
+# What reads nothing but modules and packages, whatever their files are called.
+CATALOGUES = frozenset({"zipimport", "importlib.metadata"})
 
 _collectors: ContextVar[tuple[Collector, ...]] = ContextVar("memostore_collectors", default=())
 
@@ -57,6 +59,7 @@ class Collector:
         self._written: set[str] = set()  # files that were not there, or were emptied, when the call opened them
         self._made: set[str] = set()  # directories
         self._appended: set[str] = set()
+        self._brought: set[str] = set()  # what it has moved or linked from elsewhere, unread
         self._tokens: list[Token[tuple[Collector, ...]]] = []
         self.closed = False
         _watch()
@@ -101,10 +104,16 @@ class Collector:
         """Take note of a file that is opened for writing: one that is `empty` then is the function's own."""
         if path not in self._read and not self._is_own(path):
             (self._written if empty else self._appended).add(_real(path))
+            self._brought.discard(_real(path))
 
     def made(self, path: str) -> None:
         """Take note of a directory that the function makes: whatever is in it is its own."""
         self._made.add(_real(path))
+
+    def brought(self, source: str, target: str) -> None:
+        """Take note of a file or directory that is moved or linked: it is the function's own where it was before."""
+        if not self._is_own(source):
+            self._brought.add(_placed(target))
 
     def fail(self, problem: str) -> None:
         """Have the result not be stored."""
@@ -114,8 +123,10 @@ class Collector:
         """Say whether the function has made what is there. What it has removed again is missing like anything else."""
         if not (self._written or self._made) or not os.path.lexists(path):
             return False
-        real = _real(path)
-        return real in self._written or any(parent in self._made for parent in _parents(real))
+        parents = [*_parents(_real(path))]
+        if not self._brought.isdisjoint(parents):
+            return False
+        return parents[0] in self._written or not self._made.isdisjoint(parents)
 
 
 class Ignoring:
@@ -211,13 +222,18 @@ def _note_directory(collectors: tuple[Collector, ...], path: Any, *_: Any) -> No
             collector.made(path)
 
 
+def _note_moved(collectors: tuple[Collector, ...], source: Any, target: Any, *_: Any) -> None:
+    for collector in collectors:
+        collector.brought(_absolute(source), _absolute(target))
+
+
 def _note_look(collectors: tuple[Collector, ...], path: str) -> None:
     _note_open(collectors, path, None, os.O_RDONLY)
 
 
 ACTIONS: dict[str, Callable[..., None]] = {
     "open": _note_open, "os.listdir": _note_listing, "os.scandir": _note_listing, "os.mkdir": _note_directory,
-    LOOK: _note_look,
+    "os.rename": _note_moved, "os.link": _note_moved, LOOK: _note_look,
 }  # fmt: skip
 
 
@@ -250,13 +266,10 @@ def _note(collectors: tuple[Collector, ...], given: str, path: str) -> None:
 
 def _is_loading(event: str, args: tuple[Any, ...], frame: FrameType | None) -> bool:
     """Say whether it is a module that is looked for or read in order to run it. Data may lie in such a file too."""
-    if frame is not None and frame.f_globals.get("__name__") == "zipimport":
-        return True
-    if event == "open" and not str(args[0]).rstrip("'").endswith(MODULES):  # of bytes, the repr
-        return False
+    by_loader = event != "open" or str(args[0]).rstrip("'").endswith(MODULES)  # of bytes, the repr
     while frame is not None:
         name = frame.f_globals.get("__name__") or ""
-        if name in LOADERS:
+        if name in CATALOGUES or (name in LOADERS and by_loader):
             return True
         if frame.f_code.co_name == "<module>" or name.startswith("memostore."):  # run by a loader, or by us
             return False
@@ -281,6 +294,12 @@ def _absolute(path: Any) -> str:
 
 def _real(path: str) -> str:
     return os.path.realpath(path)
+
+
+def _placed(path: str) -> str:
+    """Return where a file comes to lie; a link of that name is replaced, and not followed."""
+    directory, name = os.path.split(path)
+    return os.path.join(_real(directory), name)
 
 
 def _parents(path: str) -> Iterator[str]:
