@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from memostore.digest import digest_parts
 from memostore.keys.inputs import Status, content_of, names_in, status_of, summary
 
-__all__ = ["HERE", "ReadFile", "changes_of", "look", "now_at", "unchanged", "working_directory"]
+__all__ = ["HERE", "ReadFile", "changes_of", "is_listing", "look", "now_at", "unchanged", "working_directory"]
 
 HERE = ""  # the path that stands for the working directory
 FRESH = "fresh"  # in a stored status: written so shortly before that a later write may leave the status as it is
@@ -94,7 +94,7 @@ def working_directory() -> ReadFile:
         here = os.getcwd()
     except OSError:  # it has been removed
         here = ""
-    return ReadFile(HERE, digest_parts(b"w", [os.fsencode(here)]), here.encode("utf-8", "replace").decode())
+    return ReadFile(HERE, digest_parts(b"w", [os.fsencode(here)]), here)
 
 
 def unchanged(files: Iterable[ReadFile]) -> list[ReadFile] | None:

@@ -696,6 +696,75 @@ def test_a_collector_is_entered_around_each_piece_of_the_code_and_sees_nothing_e
     assert [os.path.basename(file.path) for file in other.files] == ["", "b", "c"]
 
 
+def pieces_of(names):
+    for name in names:
+        try:
+            asked = yield Path(name).read_text()
+        except LookupError:
+            asked = "thrown"
+        if asked:
+            Path(asked).read_text()
+    return "returned"
+
+
+def test_a_generator_is_sent_thrown_and_closed_through_the_collector():
+    for name in ("a", "b", "sent", "thrown", "seen by nobody", "at the end"):
+        write(name, name)
+    collector = Collector()
+    running = collector.pieces(pieces_of("aba"))
+    assert next(running) == "a"
+    Path("seen by nobody").read_text()
+    assert (running.send("sent"), running.throw(LookupError())) == ("b", "a")
+    with pytest.raises(StopIteration) as ended:
+        next(running)
+    assert ended.value.value == "returned"
+    assert names_read(collector) == ["a", "b", "sent", "thrown"]
+
+    def closing_reads():
+        try:
+            yield
+        finally:
+            Path("at the end").read_text()
+
+    collector = Collector()
+    running = collector.pieces(closing_reads())
+    next(running)
+    running.close()
+    assert names_read(collector) == ["at the end"]
+
+
+def test_a_coroutine_is_awaited_piece_by_piece():
+    async def reading(name):
+        for _ in range(3):
+            Path(name).read_text()
+            await asyncio.sleep(0)
+        await asyncio.gather(helping(name + "1"), asyncio.to_thread(Path(name + "2").read_text))
+        return name
+
+    async def helping(name):
+        await asyncio.sleep(0)
+        return Path(name).read_text()
+
+    async def beside():
+        for _ in range(8):
+            await asyncio.sleep(0)
+            Path("beside").read_text()
+
+    async def main():
+        collectors = Collector(), Collector()
+        results = await asyncio.gather(*(c.pieces(reading(n)) for c, n in zip(collectors, "ab", strict=True)), beside())
+        return results, [names_read(one) for one in collectors]
+
+    for name in ("a", "b", "a1", "b1", "a2", "b2", "beside"):
+        write(name, name)
+    assert asyncio.run(main()) == (["a", "b", None], [["a", "a1", "a2"], ["b", "b1", "b2"]])
+
+
+def names_read(collector):
+    assert collector.close() is None
+    return sorted(os.path.basename(file.path) for file in collector.files if file.path)
+
+
 def test_tasks_that_take_turns_see_their_own_files_only():
     async def reading(name, collector):
         for _ in range(3):
@@ -865,7 +934,7 @@ def test_a_fault_of_the_hook_costs_no_more_than_the_storing(store, runs, monkeyp
 
     f = tracked(store, runs, opened)
     write("x", "1")
-    monkeypatch.setattr("memostore.tracking.look", fail)
+    monkeypatch.setattr("memostore.tracking.hook.look", fail)
     with pytest.warns(MemostoreWarning, match="could not be seen what the function reads: .*no looking"):
         assert f("x") == "1"
     assert store.stats().entries == 0
