@@ -4,6 +4,7 @@ import asyncio
 import builtins
 import contextvars
 import glob
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import io
@@ -91,6 +92,9 @@ READERS = {
     "io": lambda path: io.FileIO(path).read(),
     "pathlib": lambda path: Path(path).read_text(),
     "os": by_descriptor,
+    "descriptor": lambda path: opened(os.open(path, os.O_RDONLY)),
+    "lines": lambda path: (linecache.clearcache(), linecache.getline(path, 1))[1],
+    "loader": lambda path: importlib.machinery.SourceFileLoader("m", path).get_data(path),
     "loadtxt": lambda path: np.loadtxt(path).tolist(),
     "fromfile": lambda path: np.fromfile(path, sep=" ").tolist(),
     "memmap": lambda path: bytes(np.memmap(path, mode="r")),
@@ -223,12 +227,22 @@ def test_a_large_result_in_pieces_is_checked_too(store, runs):
 # Directories
 
 
+def listed_by_descriptor(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return sorted(os.listdir(descriptor))
+    finally:
+        os.close(descriptor)
+
+
 LISTERS = {
     "listdir": lambda: sorted(os.listdir("d")),
     "scandir": lambda: sorted((entry.name, entry.is_dir()) for entry in os.scandir("d")),
     "walk": lambda: sorted(name for _, directories, files in os.walk("d") for name in directories + files),
     "glob": lambda: sorted(glob.glob("d/*")),
     "path_glob": lambda: sorted(Path("d").glob("**/*")),
+    "descriptor": lambda: listed_by_descriptor("d"),
+    "tempfile": lambda: (tempfile.TemporaryFile("w+", dir="d").close(), sorted(os.listdir("d")))[1],
     "iterdir": lambda: sorted((path.name, path.is_dir()) for path in Path("d").iterdir()),
 }
 
@@ -250,6 +264,23 @@ def test_the_names_in_a_directory_that_is_listed_count_but_not_what_is_in_the_fi
     shutil.rmtree("d/b")
     assert f() == names()
     assert len(runs) == 4
+
+
+def test_the_status_of_a_directory_is_not_trusted_if_it_was_written_a_moment_before(store, runs, monkeypatch):
+    monkeypatch.setattr(inputs, "_status", lambda status: (0, 0, 0, 0, 0))  # within one tick of the clock
+    f = tracked(store, runs, lambda: sorted(os.listdir("d")))
+    write("d/a", "")
+    f()
+    write("d/b", "")
+    assert f() == ["a", "b"]
+
+
+def test_a_directory_is_listed_again_only_if_its_status_is_another(store, runs, settled, monkeypatch):
+    f = tracked(store, runs, lambda: sorted(os.listdir("d")))
+    write("d/a", "")
+    f()
+    monkeypatch.setattr("memostore.read_files.names_in", None)
+    assert (f(), len(runs)) == (["a"], 1)
 
 
 def test_the_working_directory_itself_can_be_listed(store, runs):
@@ -326,6 +357,23 @@ def test_a_function_may_change_the_working_directory(store, runs, here, monkeypa
     assert f() == "3"
     monkeypatch.chdir("other")
     assert f() == "2"
+
+
+def test_a_function_may_go_from_the_working_directory_to_one_beside_it(store, runs, here, monkeypatch):
+    def read():
+        before = os.getcwd()
+        os.chdir("../b")
+        try:
+            return text_or_none("x")
+        finally:
+            os.chdir(before)
+
+    f = tracked(store, runs, read)
+    for name in ("1", "2"):
+        write(f"{name}/a/y", ""), write(f"{name}/b/x", name)
+    for name in ("1", "2"):
+        monkeypatch.chdir(here / name / "a")
+        assert f() == name
 
 
 # What changes while the function runs
@@ -405,7 +453,8 @@ def scratch_emptied():
         file.write("1")
         file.seek(0)
         file.read()
-    return Path("./scratch").read_text()
+    os.symlink("scratch", "link")
+    return [opened("./scratch"), opened("link"), os.remove("link")]
 
 
 def temporary_file():
@@ -421,7 +470,17 @@ def temporary_directory():
         return [Path(directory, name).read_text() for name in os.listdir(directory)]
 
 
-@pytest.mark.parametrize("read", [scratch_file, scratch_emptied, temporary_file, temporary_directory])
+def temporary_directory_moved_about():
+    with tempfile.TemporaryDirectory() as directory:
+        write(f"{directory}/a", "1")
+        os.rename(f"{directory}/a", f"{directory}/b")
+        return Path(directory, "b").read_text()
+
+
+SCRATCH = [scratch_file, scratch_emptied, temporary_file, temporary_directory, temporary_directory_moved_about]
+
+
+@pytest.mark.parametrize("read", SCRATCH)
 def test_what_the_function_writes_itself_and_reads_back_is_no_input(store, runs, path, read):
     write("scratch", "before")
     f = tracked(store, runs, read)
@@ -469,7 +528,38 @@ def test_a_file_whose_creation_fails_is_an_input_like_any_other(store, runs):
 
     f = tracked(store, runs, read)
     write("x", "1")
-    f()
+    f(), f()
+    write("x", "2")
+    assert (f(), len(runs)) == ("2", 2)
+
+
+def test_a_file_that_could_not_be_written_for_want_of_its_directory_is_no_scratch(store, runs):
+    def read():
+        try:
+            write_where("d/x")
+        except FileNotFoundError:
+            return text_or_none("d/x")
+
+    def write_where(path):
+        with open(path, "w"):
+            raise AssertionError("it could be written")
+
+    f = tracked(store, runs, lambda: text_or_none("d/x") if os.path.isdir("d") else read())
+    assert f() is None
+    write("d/x", "1")
+    assert f() == "1"
+
+
+def test_a_file_that_could_not_be_emptied_is_no_scratch(store, runs, monkeypatch):
+    def read():
+        sys.audit("open", "x", None, os.O_WRONLY | os.O_TRUNC)  # as one that fails
+        return text_or_none("x")
+
+    monkeypatch.setattr("memostore.tracking.hook.os.access", lambda *_: False)
+    f = tracked(store, runs, read)
+    write("x", "1")
+    with pytest.warns(MemostoreWarning, match="both written and read"):
+        f()
     write("x", "2")
     assert f() == "2"
 
@@ -502,21 +592,22 @@ def test_a_scratch_file_that_was_removed_again_and_is_looked_for_counts_as_missi
     assert (f(), f(), len(runs)) == (None, None, 1)
 
 
-def test_imports_in_the_function_and_lines_of_source_are_left_out(store, runs, here, path, monkeypatch):
+@pytest.mark.parametrize("data", ["data.txt", "data.py"])
+def test_imports_in_the_function_and_lines_of_source_are_left_out(store, runs, here, path, monkeypatch, data):
     def read():
         import lazily_imported
 
         warnings.warn("shows a line of source", stacklevel=1)
         return lazily_imported.VALUE
 
-    write("lazily_imported.py", "VALUE = open('data.txt').read()")
-    write("data.txt", "1")
+    write("lazily_imported.py", f"VALUE = open('{data}').read()")
+    write(data, "1")
     monkeypatch.syspath_prepend(str(here))
     monkeypatch.delitem(sys.modules, "lazily_imported", raising=False)
     f = tracked(store, runs, read)
     with pytest.warns(UserWarning, match="a line of source"):
         assert f() == "1"
-    assert noted(path) == ["", "data.txt"]
+    assert noted(path) == ["", data]
 
 
 def test_a_module_that_is_read_as_data_counts(store, runs, path):
@@ -540,14 +631,44 @@ def test_a_memoized_call_while_a_module_is_imported_sees_what_it_reads(store, he
         assert text == module.RESULT
 
 
+def test_a_loader_that_calls_a_memoized_function_sees_what_it_reads(store, runs, monkeypatch):
+    f = tracked(store, runs, opened)
+
+    class Loader:
+        def create_module(self, spec):
+            return None
+
+        def exec_module(self, module):
+            module.RESULT = f("data.py")
+
+        def find_spec(self, name, *_):
+            return importlib.util.spec_from_loader(name, self) if name == "made_by_a_loader" else None
+
+    monkeypatch.setattr(sys, "meta_path", [Loader(), *sys.meta_path])
+    for text in ("1", "2"):
+        write("data.py", text)
+        assert text == importlib.import_module("made_by_a_loader").RESULT
+        del sys.modules["made_by_a_loader"]
+
+
 def test_installed_packages_and_files_that_are_none_are_left_out(store, runs, path):
     def read():
         for name in (np.__file__, io.__file__, os.devnull, "/proc/self/status"):
             if os.path.exists(name):
-                open(name).close()
+                opened(name)
 
-    tracked(store, runs, read)()
-    assert noted(path) == []
+    f = tracked(store, runs, read)
+    f(), f()
+    assert (len(runs), noted(path)) == (1, [])
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="no files in memory")
+def test_files_in_memory_are_files(store, runs):
+    f = tracked(store, runs, opened)
+    with tempfile.NamedTemporaryFile("w", dir="/dev/shm") as file:
+        for text in ("1", "2"):
+            write(file.name, text)
+            assert f(file.name) == text
 
 
 # Calls within each other
@@ -607,7 +728,7 @@ def test_an_inner_change_while_the_outer_one_runs_leaves_the_outer_one_out_of_th
     assert f.entry() is None
 
 
-def test_a_file_that_counts_for_an_inner_call_by_its_name_counts_for_the_outer_one(store, runs):
+def test_a_file_that_counts_for_an_inner_call_by_its_name_counts_for_the_outer_one(store, runs, settled):
     inner = store.memoize(name="inner", depends_on=[File("stop")])(lambda path: Path(path).read_text())
     f = tracked(store, runs, lambda: inner(File("x")))
     write("x", "1"), write("stop", "1")
@@ -995,6 +1116,24 @@ def test_an_entry_that_another_process_replaces_while_it_is_read_is_not_taken_fo
     store._backend.fetch_pieces = replaced_before
     assert f("x").endswith(b"1")
     assert f.key("x") == key
+
+
+def test_an_entry_and_its_files_are_of_one_moment(store, runs, path):
+    f = tracked(store, runs, opened)
+    write("x", "1")
+    f("x")
+    fetch = store._backend.fetch
+
+    def replaced_after(asked):
+        row = fetch(asked)
+        store._backend.fetch = fetch
+        write("x", "2")
+        with Store(path) as other:
+            tracked(other, runs, opened).refresh("x")
+        return row
+
+    store._backend.fetch = replaced_after
+    assert f("x") == "2"
 
 
 def test_two_processes_share_results_and_see_each_others_changes(script):

@@ -118,11 +118,6 @@ class Collector:
         """Say whether there is a note of a file already."""
         return path in self._read
 
-    def opened_to_write(self, path: str, empty: bool) -> None:
-        """Take note of a file that is opened for writing, and is `empty` then or not."""
-        if path not in self._read and not self.own.holds(path):
-            self.own.write(path, empty)
-
     def fail(self, problem: str) -> None:
         """Have the result not be stored."""
         self._problem = self._problem or problem

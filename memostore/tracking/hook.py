@@ -25,7 +25,6 @@ __all__ = ["watch"]
 
 WRITING = os.O_WRONLY | os.O_RDWR
 ONLY_NEW = os.O_CREAT | os.O_EXCL
-TEMPORARY = getattr(os, "O_TMPFILE", 0)  # a file without a name
 MODULES = tuple(importlib.machinery.all_suffixes())
 # What reads modules to run them, or lines of source for a traceback or a fingerprint: code counts by other means.
 LOADERS = frozenset({
@@ -48,18 +47,19 @@ def watch() -> None:
 
 
 def _note_open(running: tuple[Collector, ...], path: Any, _mode: Any, flags: int) -> None:
-    if isinstance(path, int) or (TEMPORARY and flags & TEMPORARY == TEMPORARY):
+    if isinstance(path, int):  # a descriptor: that it was opened has been seen, if it was opened here
         return
     given, path = os.fsdecode(path), _absolute(path)
     writes, reads = flags & WRITING, not flags & os.O_WRONLY
     if writes:
-        if os.path.isdir(path) or (flags & ONLY_NEW == ONLY_NEW and os.path.lexists(path)):  # it will fail
+        # It will fail, or make a file without a name in that directory.
+        if os.path.isdir(path) or (flags & ONLY_NEW == ONLY_NEW and os.path.lexists(path)):
             return
         empty = _begins_empty(path, flags)
         reads = reads and not empty
         if not reads:
             for collector in running:
-                collector.opened_to_write(path, empty)
+                collector.own.write(path, empty)
             return
     _note(running, given, os.path.join(path, "") if os.path.isdir(path) else path)
 

@@ -36,9 +36,7 @@ class Own:
 
     def write(self, path: str, empty: bool) -> None:
         """Take note of a file that is opened for writing, and is `empty` then or not."""
-        real = os.path.realpath(path)
-        (self._written if empty else self._appended).add(real)
-        self._brought.discard(real)
+        (self._written if empty else self._appended).add(os.path.realpath(path))
 
     def make(self, path: str) -> None:
         """Take note of a new directory."""
