@@ -448,14 +448,14 @@ def test_cache_clear_before_the_first_call(store):
 def test_cache_parameters(store):
     given = {
         "ttl": "1h", "ignore": ["y"], "key": len, "typed": False, "version": "v2", "name": "n", "tags": ["a", "b"],
-        "cache_if": bool,
+        "cache_if": bool, "track": "files",
     }  # fmt: skip
     f, _ = memoized(store, **given)
     assert f.cache_parameters() == {
         "maxsize": None, "typed": False, "ttl": 3600.0, "ignore": ("y",), "key": len, "code": "deep",
         "version": "v2", "depends_on": (), "ignore_code": (), "name": "n",
         "formerly": (), "new_defaults": False,
-        "tags": ("a", "b"), "cache_if": bool,
+        "tags": ("a", "b"), "cache_if": bool, "track": "files",
     }  # fmt: skip
     plain = memoized(store)[0].cache_parameters()
     assert plain["maxsize"] is None
