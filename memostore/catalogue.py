@@ -273,12 +273,14 @@ class Catalogue:
 
     def _miss(self, key: bytes, version: CodeVersion, reason: str, ask: Ask | None) -> Miss:
         """Return the event of a miss, which says which it was. That must cost a call no more than time."""
-        if ask is None or reason not in ("new", "expired"):
+        if ask is None or reason not in ("new", "expired", "file"):
             return Miss(key.hex(), version.name, reason)
         try:
             said = explained(ask(), self._backend, self._now(), skipped=self._why_skipped, depth=BRIEF)
         except Exception as error:  # noqa: BLE001 # methods of the user's classes may do anything a second time
             return Miss(key.hex(), version.name, reason, f"not explained: {error!r}")
+        if said.is_hit:  # stored, or changed back, since then
+            return Miss(key.hex(), version.name, reason)
         return Miss(key.hex(), version.name, said.reason, said.detail)
 
     def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped", *, warns: bool = True) -> bool:

@@ -146,7 +146,7 @@ class Keeps:
         checksum = codec.checksum(binding_of(key, payload.codec, now, expires), payload.pieces)
         return NewEntry(
             key, version, result.arguments, now, expires, result.seconds, payload, checksum, result.tags, refresh_at,
-            recording,
+            recording, result.files,
         )  # fmt: skip
 
     def _save(self, new: NewEntry, own: Limits) -> bool:

@@ -40,6 +40,7 @@ class MemoizeOptions(TypedDict, total=False):
     single_flight: bool | float | str | timedelta
     max_size: int | str | None
     max_entries: int | None
+    track: Literal["files"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Options:
     single_flight: bool | float = True
     max_size: int | None = None
     max_entries: int | None = None
+    track: str | None = None
 
     @classmethod
     def checked(cls, **given: Any) -> Options:
@@ -148,6 +150,12 @@ def _errors(value: Any, argument: str) -> tuple[type[Exception], ...]:
     return kinds
 
 
+def _track(value: Any, argument: str) -> Any:
+    if value is not None and (not isinstance(value, str) or value != "files"):
+        raise InvalidArgument(f"{argument}={value!r} must be 'files', or None")
+    return value
+
+
 def _single_flight(value: Any, argument: str) -> bool | float:
     return value if isinstance(value, bool) else config.duration(value, argument)
 
@@ -201,6 +209,7 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "single_flight": _single_flight,
     "max_size": config.optional_size,
     "max_entries": config.count,
+    "track": _track,
 }
 
 

@@ -136,10 +136,9 @@ def player_of(backend: Backend, key: bytes, row: Row) -> Player:
         raise Unloadable("the entry holds one value, and not the items of a generator")
     if content is None:
         whole = backend.fetch_pieces(key)
-        if whole is None:
-            raise CorruptEntry("the entry was removed while it was read")
-        (_, _, checksum, name, created, expires, _, _), pieces = whole
-        content = b"".join(pieces)
+        if whole is None or whole[0] != row:
+            raise CorruptEntry("the entry was removed or replaced while it was read")
+        content = b"".join(whole[1])
     if not codec.verify_pieces([content], binding_of(key, name, created, expires), checksum):
         raise CorruptEntry("the stored bytes do not match their checksum")
     if name != codec.RECORDING:

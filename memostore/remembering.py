@@ -12,14 +12,15 @@ from memostore.fingerprint import CodeVersion
 from memostore.flight import Flights
 from memostore.keys.registered import RuleFor
 from memostore.options import Options
+from memostore.read_files import ReadFile
 from memostore.recording import Player, Recorder
 
 if TYPE_CHECKING:
     from memostore.records import Entry
 
 __all__ = [
-    "CORRUPT", "DUE", "EXPIRED", "FAULT", "LARGE", "NEW", "RAISED", "REFRESH", "UNLOADABLE", "Missing", "Remembers",
-    "Result",
+    "CHANGED", "CORRUPT", "DUE", "EXPIRED", "FAULT", "LARGE", "NEW", "RAISED", "REFRESH", "UNLOADABLE", "Missing",
+    "Remembers", "Result",
 ]  # fmt: skip
 
 
@@ -37,6 +38,7 @@ class Missing:
 
 NEW: Final = Missing("new")
 EXPIRED: Final = Missing("expired")
+CHANGED: Final = Missing("file")
 CORRUPT: Final = Missing("corrupt")
 UNLOADABLE: Final = Missing("unloadable")
 FAULT: Final = Missing("fault")
@@ -55,6 +57,7 @@ class Result:
     arguments: str
     tags: tuple[str, ...] = ()
     error: BaseException | None = None
+    files: tuple[ReadFile, ...] = ()
 
 
 class Remembers(Protocol):
@@ -130,8 +133,8 @@ class Remembers(Protocol):
     def enter_code(self, version: CodeVersion) -> None:
         """Write down that a version of a function's code is in use."""
 
-    def holds(self, key: bytes) -> bool:
-        """Say whether a call's result is stored and has not expired."""
+    def holds(self, key: bytes, tracked: bool = False) -> bool:
+        """Say whether a call's result is stored and good; with `tracked`, the files that it has read count too."""
 
     def clock(self) -> float:
         """Return the seconds that computing is timed by."""

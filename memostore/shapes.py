@@ -18,6 +18,7 @@ from memostore.options import Options
 from memostore.remembering import DUE, REFRESH, Missing
 from memostore.streaming import Streaming, advance, advance_async, close, close_async
 from memostore.switches import DISABLED, switched
+from memostore.tracking import within, within_async
 
 __all__ = ["AsyncGeneratorMemo", "CoroutineMemo", "GeneratorMemo"]
 
@@ -52,7 +53,7 @@ class CoroutineMemo(Memo[P, R]):
         return await drive_async(plan.refreshed(plan.caller.call(args, kwargs)))
 
     def _plan_of(self, caller: Caller) -> Any:
-        return Computing(caller, self._tallies, background.on_loop)
+        return Computing(caller, self._tallies, background.on_loop, within_async)
 
 
 class GeneratorMemo(Memo[P, R]):
@@ -90,7 +91,7 @@ class GeneratorMemo(Memo[P, R]):
         return self._drive(plan.stored_items(found.value if type(found) is Missing else found))
 
     def _plan_of(self, caller: Caller) -> Any:
-        return Streaming(caller, self._tallies, background.in_thread, advance, close)
+        return Streaming(caller, self._tallies, background.in_thread, advance, close, within)
 
 
 class AsyncGeneratorMemo(GeneratorMemo[P, R]):
@@ -99,7 +100,7 @@ class AsyncGeneratorMemo(GeneratorMemo[P, R]):
     _drive: Any = staticmethod(drive_async_generator)
 
     def _plan_of(self, caller: Caller) -> Any:
-        return Streaming(caller, self._tallies, background.on_loop, advance_async, close_async)
+        return Streaming(caller, self._tallies, background.on_loop, advance_async, close_async, within_async)
 
 
 def _check_for_streams(options: Options) -> None:

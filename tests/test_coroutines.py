@@ -310,7 +310,8 @@ def test_a_task_waits_for_a_thread_and_a_thread_for_a_task(store, runs):
         leave.set()
         assert await asyncio.gather(first, second) == [2, 2]
 
-    asyncio.run(main())
+    with pytest.warns(MemostoreWarning, match="two functions"):
+        asyncio.run(main())
     assert runs == [1, 2]
 
 
@@ -340,7 +341,7 @@ def test_a_coroutine_that_calls_itself_through_a_gather_comes_to_an_end(store, r
         return 1
 
     assert asyncio.run(asyncio.wait_for(f(), 20)) == 2
-    assert len(runs) == 3
+    assert len(runs) in (2, 3)  # the second of the gather may find what the first has stored
 
 
 # The loop

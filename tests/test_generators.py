@@ -273,7 +273,8 @@ def test_an_entry_of_a_plain_function_is_no_stream_and_the_other_way_round(store
         yield n
 
     assert plain(1) == [1]
-    assert list(generator(1)) == [1]
+    with pytest.warns(MemostoreWarning, match="two functions"):
+        assert list(generator(1)) == [1]
     assert plain(1) == [1]
     assert list(generator(1)) == [1]
     assert runs == [1, 1]

@@ -449,12 +449,12 @@ def test_cache_parameters(store):
     given = {
         "ttl": "1h", "ignore": ["y"], "key": len, "typed": False, "version": "v2", "name": "n", "tags": ["a", "b"],
         "cache_if": bool, "stale_for": "1m", "refresh_ahead": 60, "cache_errors": KeyError, "error_ttl": "2s",
-        "single_flight": "1m", "max_size": "1kB", "max_entries": 5,
+        "single_flight": "1m", "max_size": "1kB", "max_entries": 5, "track": "files",
     }  # fmt: skip
     f, _ = memoized(store, **given)
     assert f.cache_parameters() == {
         "stale_for": 60.0, "refresh_ahead": 60.0, "cache_errors": (KeyError,), "error_ttl": 2.0, "single_flight": 60.0,
-        "maxsize": 5, "max_size": 1000, "max_entries": 5,
+        "maxsize": 5, "max_size": 1000, "max_entries": 5, "track": "files",
         "typed": False, "ttl": 3600.0, "ignore": ("y",), "key": len, "code": "deep",
         "version": "v2", "depends_on": (), "ignore_code": (), "name": "n",
         "formerly": (), "new_defaults": False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from memostore.backends.protocol import Execute, Health, NewEntry, Priorities, Row, Use
 from memostore.backends.sqlite import SQLiteBackend
 from memostore.fingerprint import CodeVersion
+from memostore.read_files import ReadFile
 from memostore.schema import REVISION
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ class NullBackend:
 
     def forget_recordings(self, given_up: list[int], before: float) -> None:
         """Do nothing."""
+    def fetch_with_files(self, key: bytes) -> tuple[Row | None, list[ReadFile]]:
+        """Return nothing: nothing is there."""
+        return None, []
 
     def totals_of(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return zeros."""

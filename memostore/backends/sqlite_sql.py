@@ -47,6 +47,10 @@ INSERT_CHUNK = "INSERT INTO chunk (entry_id, position, data) VALUES (?, ?, ?)"
 
 INSERT_TAG = "INSERT INTO tag (entry_id, name) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
+INSERT_FILE = "INSERT INTO read_file (entry_id, path, content, status) VALUES (?, ?, ?, ?)"
+
+FILES = "SELECT path, content, status FROM read_file WHERE entry_id = ?"
+
 INSERT_FUNCTION = "INSERT INTO function (module, qualname) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 FUNCTION_ID = "SELECT id FROM function WHERE module = ? AND qualname = ?"
@@ -68,8 +72,6 @@ INSERT INTO daily (function_id, day, hits, misses, seconds_saved) VALUES (?, ?, 
 ON CONFLICT (function_id, day) DO UPDATE SET hits = hits + excluded.hits, misses = misses + excluded.misses,
                                              seconds_saved = seconds_saved + excluded.seconds_saved
 """
-
-PAGES = "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size"
 
 Hits = dict[bytes, tuple[int, float]]
 Days = dict[tuple[str, str, str], tuple[int, int, float]]

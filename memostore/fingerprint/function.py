@@ -30,12 +30,16 @@ __all__ = ["CodeVersion", "FunctionCode", "Scope", "check_seen", "code_version",
 
 @dataclass(frozen=True)
 class Scope:
-    """How much of a function's code counts: the options `code`, `version`, `depends_on` and `ignore_code`."""
+    """How much of a function's code counts: the options `code`, `version`, `depends_on` and `ignore_code`.
+
+    `track` is here since results with the files that were read, and those without, must not stand for each other.
+    """
 
     level: str = "deep"
     version: str | int | None = None
     depends_on: tuple[Any, ...] = ()
     ignored: tuple[Any, ...] = ()
+    track: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +77,7 @@ class CodeVersion:
         definitions = {one.name: one for one in (*self._own_definition(), *reach.definitions)}
         return manifest_json(
             self.scope.level, self.scope.version, self.parameters, list(definitions.values()), reach.packages,
-            self.inputs, unseen,
+            self.inputs, unseen, self.scope.track,
         )  # fmt: skip
 
     @functools.cached_property
@@ -150,7 +154,8 @@ class FunctionCode:
             reach = reach or Reach(scope.ignored)
             parts += [_dependency(reach, value) for value in scope.depends_on]
         held = held if scope.level != "version" else [one for one in held if one.required]
-        return CodeVersion(module, qualname, digest_parts(b"v", parts), self._function, held, scope, reach)
+        fingerprint = digest_parts(b"v" if scope.track is None else b"t", parts)
+        return CodeVersion(module, qualname, fingerprint, self._function, held, scope, reach)
 
 
 def _parts_of(function: types.FunctionType) -> tuple[types.FunctionType, Any, Any, Any]:
