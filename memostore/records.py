@@ -13,8 +13,8 @@ __all__ = ["Entry", "FunctionStats", "Stats"]
 class Entry:
     """One stored result, without the result itself. Times are in UTC; `size` is bytes as stored.
 
-    `host` is the computer that stored it, None where an older memostore did. From `refresh_at` on, a hit has it computed
-    anew in the background.
+    `host` is the computer that stored it, None where an older memostore did. From `refresh_at` on, a hit has it
+    computed anew in the background.
     """
 
     key: str

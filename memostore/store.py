@@ -1,10 +1,10 @@
-"""The store: the only module that orders the steps of a hit and of a miss."""
+"""The store: one database, opened, with all that can be asked of it and done with it."""
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -14,45 +14,42 @@ import memostore.codec as codec
 import memostore.config as config
 from memostore.backends.choose import backend_for
 from memostore.backends.null import NullBackend
-from memostore.backends.protocol import Execute, NewEntry, Row, Use, binding_of, entry_id
+from memostore.backends.protocol import Use
 from memostore.catalogue import Catalogue
 from memostore.counters import Counters
 from memostore.digest import digest_parts
-from memostore.errors import CorruptEntry, InvalidArgument, StoreError, Unloadable, Unstorable
-from memostore.events import Event, Evicted, Hit, Hook, Stored
-from memostore.eviction import Limits, make_room, policy, rank_anew
+from memostore.errors import InvalidArgument, Unstorable
+from memostore.events import Event, Hook
+from memostore.eviction import Limits, policy
 from memostore.fingerprint import CodeVersion
+from memostore.flight import Flights
+from memostore.function_limits import NONE
+from memostore.keeping import Keeps
 from memostore.keys.call import call_key, function_prefix
 from memostore.keys.preview import preview_json
 from memostore.keys.registered import RegistersKeys, RuleFor
 from memostore.known_code import KnowsCode
-from memostore.memo import Memo, PassThrough
+from memostore.memo import Home, Memo
 from memostore.options import MemoizeOptions, Options
-from memostore.read_files import unchanged
+from memostore.recalling import Recalls
 from memostore.remembering import Missing, Result
 from memostore.switches import Switches
 from memostore.telling import Teller
-from memostore.tracking import still_hold
 from memostore.wrapping import decorate
 
 __all__ = ["Store"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+E = TypeVar("E", bound=Event)
 
-NEW: Final = Missing("new")
-EXPIRED: Final = Missing("expired")
-CHANGED: Final = Missing("file")
-CORRUPT: Final = Missing("corrupt")
-UNLOADABLE: Final = Missing("unloadable")
-FAULT: Final = Missing("fault")
 
 # Values under names of the user's own are entries of this "function".
 PUT: Final = CodeVersion("memostore", "Store.put", digest_parts(b"v", [b"put"]), None)
 PUT_PREFIX: Final = function_prefix(PUT.module, PUT.qualname, PUT.fingerprint, "")
 
 
-class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
+class Store(Catalogue, Recalls, Keeps, KnowsCode, RegistersKeys, Switches):
     """A place where results are remembered: one SQLite file, opened, and created if need be, right here.
 
     `path` is a path, an SQLAlchemy URL (`sqlite:///results.db`), ":memory:", or None, which remembers nothing.
@@ -94,6 +91,8 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
             raise InvalidArgument(f"clock={clock!r} must be a function that returns seconds since 1970")
         self._clock = clock
         self._ranked = self._closed = False
+        self.flights = Flights()
+        self._given_up: list[int] = []
         self._backend = backend_for(
             path, timeout=config.duration(timeout, "timeout"), read_only=config.flag(read_only, "read_only")
         )
@@ -113,16 +112,19 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
         `key`: a function of the call's arguments whose result is the key. `typed=False`: 1, 1.0 and True are one
         argument. `version`: change it to forget older results. `name`: stored under this name instead of the
         function's own. `tags`: words to find entries by. `cache_if`: a function of the result; False stores nothing.
+        `max_size`, `max_entries`: limits of this function's own, beside the store's.
 
         Raises InvalidArgument where an option can't be used.
         """
-        return decorate(lambda: self, self._wrapper, function, options)
+        return decorate(Home(lambda: self, passes=isinstance(self._backend, NullBackend)), function, options)
 
     cache = memoize  # the word of joblib.Memory, by which scikit-learn's Pipeline(memory=store) asks
 
     # Values under names of one's own
 
-    def put(self, name: Any, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> None:
+    def put(
+        self, name: Any, value: Any, *, ttl: float | str | timedelta | None = None, tags: Iterable[str] = ()
+    ) -> None:
         """Store a value under a name: any value that can be an argument of a memoized call.
 
         Raises Unstorable for a value that can't be stored, UnkeyableArgument for such a name.
@@ -132,12 +134,15 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
         ...     store.get(("weights", 3)), ("weights", 4) in store
         ([0.1, 0.2], False)
         """
-        options = Options.checked(ttl=ttl, tags=tags)
-        result = Result(value, 0.0, preview_json(["name"], [name]))
+        config.optional_duration(ttl, "ttl")
+        options = Options.checked(ttl=ttl, tags=() if callable(tags) else tags)
+        result = Result(value, 0.0, preview_json(["name"], [name]), options.tags_of((), {}))
         payload = codec.encode(value, self._compress)
         if not self._limits.admits(payload.size):
             raise Unstorable(f"the value's {payload.size} bytes are more than max_size={self._limits.max_size} allows")
-        self._teller.guarded("saving", lambda: self._save(_named(name, self.rule_for), PUT, result, payload, options))
+        times = options.times(options.ttl_of(value), self._now())
+        new = self._entry(_named(name, self.rule_for), PUT, result, payload, times)
+        self._teller.guarded("saving", lambda: self._save(new, NONE))
 
     def get(self, name: Any, default: Any = None) -> Any:
         """Return the value stored under a name, or `default`."""
@@ -152,109 +157,13 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
         """Say whether a value is stored under a name and has not expired."""
         return self.holds(_named(name, self.rule_for))
 
-    # The steps of a hit
-
-    def recall(self, key: bytes, version: CodeVersion) -> Any:
-        """Return the stored value of a key and count a hit, or return Missing with the reason."""
-        try:
-            tracked = version.scope.track is not None
-            row, files = self._backend.fetch_with_files(key) if tracked else (self._backend.fetch(key), ())
-            if row is None:
-                return NEW
-            _, content, checksum, name, created, expires, seconds = row
-            now = self._clock()
-            if expires is not None and expires <= now:
-                return EXPIRED
-            if files and not still_hold(files):
-                return CHANGED
-            if content is None:
-                value = self._decode_pieces(key, row if tracked else None)
-            else:
-                value = codec.decode(name, content, binding_of(key, name, created, expires), checksum)
-            self._counters.add((version, now, key, seconds + 0.0))
-        except (StoreError, Unloadable) as error:
-            return self._missing_by(error)
-        except (TypeError, AttributeError, ValueError, struct.error):  # a column that holds what we never write
-            return CORRUPT
-        if self._teller.listens(Hit):
-            self._teller.emit(Hit(key.hex(), version.name, now - created, self._backend.size_of(key), seconds))
-        return value
-
-    def _decode_pieces(self, key: bytes, row: Row | None = None) -> Any:
-        """Load a value from its pieces; with `row`, only if the entry is still that one."""
-        whole = self._backend.fetch_pieces(key)
-        if whole is None or (row is not None and whole[0] != row):
-            raise CorruptEntry("the entry was removed or replaced while it was read")
-        (_, _, checksum, name, created, expires, _), pieces = whole
-        return codec.decode_pieces(name, pieces, binding_of(key, name, created, expires), checksum)
-
-    def _missing_by(self, error: Exception) -> Missing:
-        if isinstance(error, CorruptEntry):
-            return CORRUPT
-        if isinstance(error, Unloadable):
-            return UNLOADABLE
-        self._teller.fault("reading", error)
-        return FAULT
-
-    def holds(self, key: bytes, tracked: bool = False) -> bool:
-        """Say whether a key is stored and has not expired, without loading or counting anything.
-
-        With `tracked`, the files that the call has read must hold what they did.
-        """
-        if not tracked:
-            row, files = self._teller.guarded("reading", lambda: self._backend.fetch(key)), []
-        else:
-            fetch = lambda: self._backend.fetch_with_files(key)  # noqa: E731
-            row, files = self._teller.guarded("reading", fetch) or (None, [])
-        return row is not None and (row[5] is None or row[5] > self._now()) and unchanged(files) is not None
-
-    # The steps of a miss
-
-    def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> None:
-        """Store a result if its function, its kind and its size allow; otherwise say why not."""
-        if self._backend.read_only:
-            return None
-        if options.cache_if is not None and not options.cache_if(result.value):
-            return self.skip(key, version, "cache_if said no", warns=False)
-        try:
-            payload = codec.encode(result.value, self._compress)
-        except Unstorable as error:
-            return self.skip(key, version, str(error))
-        if not self._limits.admits(payload.size):
-            return self.skip(key, version, f"its {payload.size} bytes are more than max_size={self._limits.max_size}")
-        self._teller.guarded("saving", lambda: self._save(key, version, result, payload, options))
-        return None
-
-    def clock(self) -> float:
-        """Return the seconds that computing is timed by: a clock that never jumps."""
-        return time.perf_counter()
-
-    def _save(self, key: bytes, version: CodeVersion, result: Result, payload: codec.Payload, options: Options) -> None:
-        now = self._now()
-        expires = None if options.ttl is None else now + options.ttl
-        checksum = codec.checksum(binding_of(key, payload.codec, now, expires), payload.pieces)
-        new = NewEntry(
-            key, version, result.arguments, now, expires, result.seconds, payload, checksum, options.tags, result.files
-        )  # fmt: skip
-        uses = self._counters.take() if self._limits else []  # who was hit a moment ago is not the one to evict
-        try:
-            evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, key, now))
-        except BaseException:
-            self._counters.give_back(uses)
-            raise
-        self._teller.emit(Stored(key.hex(), version.name, payload.size, result.seconds))
-        for event in evicted:
-            self._teller.emit(event)
-
-    def _make_room(self, execute: Execute, key: bytes, now: float) -> list[Evicted]:
-        if not self._ranked:
-            rank_anew(execute, self._rank)
-            self._ranked = True
-        return make_room(execute, self._limits, self._rank, entry_id(key), now)
-
     # Around it
 
-    def on(self, event: type[Event] | str, hook: Hook) -> None:
+    @overload
+    def on(self, event: type[E], hook: Callable[[E], object]) -> None: ...
+    @overload
+    def on(self, event: str, hook: Hook) -> None: ...
+    def on(self, event: Any, hook: Any) -> None:
         """Call `hook` with each record of an event: a class of `memostore.events`, or its name.
 
         >>> seen = []
@@ -296,6 +205,8 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
         """Write what is counted and let go of the file. A function memoized with this store computes from then on."""
         if not self._closed:
             self._counters.close()
+            if self._given_up:
+                self._teller.guarded("saving", self._forget_recordings)
             self._closed = True
             self._backend.close()
 
@@ -326,10 +237,6 @@ class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
         return f"Store({str(self.path) if self.path else self.url or None!r})"
 
     def _open(self) -> None:
-        if isinstance(self._backend, NullBackend):
-            self._wrapper: type[Memo[Any, Any]] = PassThrough
-            return
-        self._wrapper = Memo
         self._teller.guarded("opening", self._backend.open)
 
     def _write_uses(self, uses: list[Use]) -> None:

@@ -22,14 +22,17 @@ MODULES = sorted(
 # A module imports only from a lower floor. Rooms of one package share its floor,
 # and may use each other without circles.
 FLOORS = [
-    {"errors", "events", "digest", "schema", "records", "bound", "origin", "_version"},
-    {"config", "keys", "codec", "telling", "tombstones"},
+    {"errors", "events", "digest", "schema", "records", "bound", "filters", "origin", "flight", "_version"},
+    {"config", "keys", "codec", "telling", "tombstones", "driving", "raised"},
     {"fingerprint", "options", "read_files", "switches"},
     {"aliases", "tracking"},
-    {"backends"},
-    {"eviction", "query", "counters", "known_code", "explain", "doctor"},
-    {"catalogue", "remembering", "tally"},
+    {"backends", "background"},
+    {"eviction", "query", "counters", "known_code", "explain", "doctor", "recording"},
+    {"catalogue", "function_limits", "remembering", "tally"},
+    {"calls", "landing"},
+    {"computing", "streaming", "recalling", "keeping"},
     {"memo"},
+    {"shapes"},
     {"wrapping"},
     {"store"},
     {"default"},
@@ -41,7 +44,7 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 # What may be imported inside a function: it is slow, or optional, or both; the hit path and the opening do without.
 SLOW = {
     "sqlalchemy", "alembic", "cloudpickle", "zstandard", "compression", "numpy", "pandas", "ctypes", "multiprocessing",
-    "rich", "platform", "pwd", "importlib.metadata", "polars", "pyarrow", "torch", "pytest",
+    "rich", "platform", "asyncio", "pwd", "importlib.metadata", "polars", "pyarrow", "torch", "pytest",
     "memostore.query", "memostore.schema.tables", "memostore.schema.views", "memostore.backends.migration",
     "memostore.keys.arrays",
 }  # fmt: skip

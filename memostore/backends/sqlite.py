@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from memostore.backends import sqlite_sql as sql
-from memostore.backends.connections import Connections
+from memostore.backends.claims import Claims
+from memostore.backends.connections import Connections, snapshot
 from memostore.backends.protocol import Execute, Health, NewEntry, Priorities, Row, Use, entry_id
+from memostore.backends.sqlite_files import KeepsFiles, insert_files
 from memostore.backends.sqlite_health import health_of
 from memostore.backends.sqlite_open import check_path, connect, connect_read_only, prepare, revision_of, translated
 from memostore.backends.sqlite_sandbox import run_sandboxed
+from memostore.backends.sqlite_streams import KeepsStreams, adopt
 from memostore.errors import CorruptEntry, InvalidArgument, ReadOnlyStore, StoreClosed, StoreUnavailable
 from memostore.fingerprint import CodeVersion
-from memostore.read_files import ReadFile
 from memostore.tombstones import origin_id
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ RETRY_AFTER = 1.0  # seconds after a failed opening before the next try
 ORIGIN = ("", "")  # this process's origin among the known ids: no function has that name
 
 
-class SQLiteBackend:
+class SQLiteBackend(KeepsFiles, KeepsStreams):
     """Entries in an SQLite file, or with `path=None` in this process's memory."""
 
     def __init__(self, path: Path | None, *, timeout: float, read_only: bool, memory_name: str = "") -> None:
@@ -49,6 +51,8 @@ class SQLiteBackend:
         self._ids: dict[tuple[str, str], int] = {}
         self._codes: WeakKeyDictionary[CodeVersion, int] = WeakKeyDictionary()
         self._connections = Connections(self._connect)
+        self._claims = Claims(self.path)
+        self.claim, self.give_back = self._claims.take, self._claims.give_back
 
     def open(self) -> None:
         """Create or migrate the database if need be; raise what is wrong with the path or the file."""
@@ -69,20 +73,12 @@ class SQLiteBackend:
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return the row of a key with its value's pieces, both from one moment."""
         connection = self._connections.get()
-        with translated("reading"), _reading(connection):
+        with translated("reading"), snapshot(connection):
             row = connection.execute(sql.FETCH, (entry_id(key),)).fetchone()
             if row is None or row[0] != key:
                 return None
             numbers = [number for (number,) in connection.execute(sql.CHUNKS, (entry_id(key),))]
             return row, iter([_blob(connection, number) for number in numbers])
-
-    def fetch_with_files(self, key: bytes) -> tuple[Row | None, list[ReadFile]]:
-        """Return the row of a key and the files that the call has read, both from one moment."""
-        connection = self._connections.get()
-        with translated("reading"), _reading(connection):
-            row = self.fetch(key)
-            files = connection.execute(sql.FILES, (entry_id(key),)).fetchall() if row is not None else []
-        return row, [ReadFile.stored(*file) for file in files]
 
     def totals_of(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return the number and bytes of one function's entries, and the seconds that its hits have saved."""
@@ -128,7 +124,7 @@ class SQLiteBackend:
     def look(self, run: Callable[[Execute], T]) -> T:
         """Run questions in one read transaction, on this thread's connection."""
         connection = self._connections.get()
-        with translated("reading"), _reading(connection):
+        with translated("reading"), snapshot(connection):
             return run(sql.execute_on(connection))
 
     @contextmanager
@@ -189,6 +185,7 @@ class SQLiteBackend:
     def close(self) -> None:
         """Close this thread's connection; those of other threads end with them."""
         self._closed = True
+        self._claims.close()
         self._connections.close()
 
     def _connect(self) -> sqlite3.Connection:
@@ -262,8 +259,8 @@ class SQLiteBackend:
             {
                 "id": number, "key": new.key, "function_id": function_id, "code_id": code_id,
                 "origin_id": self._origin_id(connection), "created": new.created, "expires": new.expires,
-                "size": payload.size, "compute_seconds": new.compute_seconds, "codec": payload.codec,
-                "checksum": new.checksum, "arguments": new.arguments, "value": inline,
+                "refresh_at": new.refresh_at, "size": payload.size, "compute_seconds": new.compute_seconds,
+                "codec": payload.codec, "checksum": new.checksum, "arguments": new.arguments, "value": inline,
             },
         )  # fmt: skip
         if inline is None:
@@ -271,8 +268,9 @@ class SQLiteBackend:
         if new.tags:
             connection.executemany(sql.INSERT_TAG, ((number, tag) for tag in new.tags))
         if new.files:
-            rows = ((number, file.path, file.content, file.status_text) for file in new.files)
-            connection.executemany(sql.INSERT_FILE, rows)
+            insert_files(connection, number, new.files)
+        if new.recording is not None:
+            adopt(connection, number, new.recording)
 
     def _function_id(self, connection: sqlite3.Connection, module: str, qualname: str) -> int:
         known = self._ids.get((module, qualname))
@@ -317,15 +315,6 @@ class SQLiteBackend:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         ((pages, size),) = connection.execute(sql.PAGES).fetchall()
         return int(pages * size)
-
-
-@contextmanager
-def _reading(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("COMMIT")
 
 
 @contextmanager

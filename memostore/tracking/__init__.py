@@ -6,5 +6,6 @@ a coroutine runs is its own.
 """
 
 from memostore.tracking.collector import Collector, Ignoring, collecting, count_as_read, still_hold
+from memostore.tracking.context import unseen
 
-__all__ = ["Collector", "Ignoring", "collecting", "count_as_read", "still_hold"]
+__all__ = ["Collector", "Ignoring", "collecting", "count_as_read", "still_hold", "unseen"]
