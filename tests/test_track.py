@@ -1015,7 +1015,7 @@ def test_a_stored_error_counts_the_files_too(store, runs):
 
 
 def test_a_refresh_in_the_background_is_no_part_of_the_call_that_set_it_off(store, runs, clock, path):
-    started, may_go_on = threading.Event(), threading.Event()
+    started, may_go_on, finished = threading.Event(), threading.Event(), threading.Event()
 
     @store.memoize(name="inner", ttl=10, stale_for=1000, track="files")
     def inner():
@@ -1024,15 +1024,17 @@ def test_a_refresh_in_the_background_is_no_part_of_the_call_that_set_it_off(stor
             Path("later").read_text()
             started.set()
             may_go_on.wait(10)
-        return Path("x").read_text()
+            finished.set()
+        return "1"
 
-    write("x", "1"), write("later", "1")
+    write("later", "1")
     inner()
     clock.advance(20)
     f = store.memoize(track="files", name="f")(lambda: (inner(), started.wait(10))[0])
     assert f() == "1"
     assert "later" not in noted(path)
     may_go_on.set()
+    assert finished.wait(10)
 
 
 # What is told
