@@ -292,6 +292,10 @@ class Catalogue:
             self._teller.warn(version.name, kind, text)
         return False
 
+    def advise(self, version: CodeVersion, kind: str, advice: str) -> None:
+        """Warn once for each function and kind of advice."""
+        self._teller.warn(version.name, kind, f"{version.name}: {advice}")
+
     def _why_skipped(self, key: bytes) -> str | None:
         return next((reason for skipped, reason in reversed(self._skipped.copy()) if skipped == key), None)
 

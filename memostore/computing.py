@@ -136,7 +136,7 @@ class Computing(NamedTuple):
         arguments, tags = caller.shown(call), caller.options.tags_of(call.args, call.kwargs)  # the call may change them
         with noting() as read:
             unsteady = caller.unsteady_part(call)
-        read += call.version.inputs_now()
+        read += caller.inputs(call.version)
         reads = collecting(caller.options.track)
         started = store.clock()
         with flying(landing.flight if landing else None):

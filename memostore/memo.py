@@ -20,6 +20,7 @@ from memostore.fingerprint import stored_name
 from memostore.keys.binding import check_ignored, is_misfit, signature_of
 from memostore.options import Options
 from memostore.remembering import DUE, RAISED, REFRESH, Missing, Remembers
+from memostore.rivals import look_for_rival
 from memostore.switches import DISABLED, MAY_BE_SWITCHED, REFRESHING, switched
 from memostore.tally import CacheInfo, Tallies
 
@@ -79,7 +80,9 @@ class Memo(Bindable[P, R]):
         mode = self._passes or (MAY_BE_SWITCHED and switched(self._store))
         if mode and mode != REFRESHING:
             return self.__wrapped__(*args, **kwargs)
-        plan = self._plan or self._make_plan()
+        plan = self._plan
+        if plan is None or plan.caller.code.is_replaced():
+            plan = self._make_plan()
         caller = plan.caller
         try:
             values = caller.bind(*args, **kwargs)
@@ -215,11 +218,14 @@ class Memo(Bindable[P, R]):
         return self._plan.caller.store if self._plan else self._open_store()
 
     def _planned(self) -> Any:
-        return self._plan or self._make_plan()
+        plan = self._plan
+        return self._make_plan() if plan is None or plan.caller.code.is_replaced() else plan
 
     def _make_plan(self) -> Any:
         """Work out binding and fingerprint. Two threads may both do so; their plans are alike."""
-        plan = self._plan = self._plan_of(Caller(self.__wrapped__, self._open_store(), self._options))
+        caller = Caller(self.__wrapped__, self._open_store(), self._options)
+        look_for_rival(self, caller.store, caller.code.version)
+        plan = self._plan = self._plan_of(caller)
         return plan
 
     def _plan_of(self, caller: Caller) -> Any:
@@ -230,7 +236,7 @@ class Memo(Bindable[P, R]):
         mode = self._passes or (MAY_BE_SWITCHED and switched(self._store))
         if mode and mode != REFRESHING:
             return None
-        plan = self._plan or self._make_plan()
+        plan = self._planned()
         try:
             values = plan.caller.bind(*args, **kwargs)
         except TypeError as error:
@@ -260,5 +266,6 @@ def _take_identity(memo: Memo[Any, Any], function: Any) -> None:
     """Look like the function; attributes of its own are taken over where the wrapper has none of that name."""
     functools.update_wrapper(memo, function, updated=())
     for name, value in getattr(function, "__dict__", {}).items():
-        if not hasattr(type(memo), name) and not name.startswith("_"):
+        is_private = name.startswith("_") and not name.endswith("__")  # __isabstractmethod__, __override__ are told
+        if not hasattr(type(memo), name) and not is_private and name != "__wrapped__":
             setattr(memo, name, value)

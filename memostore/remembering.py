@@ -91,11 +91,18 @@ class Remembers(Protocol):
         """Say why a call would hit or miss."""
 
     @property
+    def url(self) -> str:
+        """Where the entries are; "sqlite://" for a store in memory."""
+
+    @property
     def rule_for(self) -> RuleFor:
         """What finds the rule by which a type's values are keyed."""
 
     def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped") -> bool:
         """Tell that a result is returned and not stored; warn once for each function and kind of reason."""
+
+    def advise(self, version: CodeVersion, kind: str, advice: str) -> None:
+        """Warn once for each function and kind of advice."""
 
     def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> bool:
         """Store a result if it can be stored; say whether it was."""

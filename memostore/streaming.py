@@ -192,7 +192,7 @@ class _Take:
         self._reads = collecting(caller.options.track)
         with noting() as self._read:
             unsteady = caller.unsteady_part(call)
-        self._read += call.version.inputs_now()
+        self._read += caller.inputs(call.version)
         self._recorder: Recorder | None = None if missing is FAULT else self._store.recorder(call.key)
         if unsteady is not None:
             self._skip(f"{unsteady} has another key each time it is taken", "unsteady")

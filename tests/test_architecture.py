@@ -24,8 +24,8 @@ MODULES = sorted(
 FLOORS = [
     {"errors", "events", "digest", "schema", "records", "bound", "filters", "origin", "flight", "_version"},
     {"config", "keys", "codec", "telling", "tombstones", "driving", "raised"},
-    {"fingerprint", "options", "read_files", "switches"},
-    {"aliases", "tracking"},
+    {"fingerprint", "options", "read_files", "switches", "changing_defaults"},
+    {"aliases", "rivals", "tracking"},
     {"backends", "background"},
     {"eviction", "query", "counters", "known_code", "explain", "doctor", "recording"},
     {"catalogue", "function_limits", "remembering", "tally"},

@@ -912,12 +912,10 @@ def generator():
 REFUSED = {
     "class": (Shape, "the class Shape"),
     "built-in class": (dict, "the class dict"),
-    "property": (property(lambda self: 1), "write @property above"),
-    "cached property": (functools.cached_property(lambda self: 1), "write @property above"),
     "number": (5, "takes a function, not 5; options go by name"),
     "text": ("7d", "takes a function, not '7d'; options go by name"),
     "staticmethod of a class": (staticmethod(Shape), "the class Shape"),
-    "classmethod of a number": (classmethod(5), "takes a function, not 5"),
+    "classmethod of a number": (classmethod(5), "a int in another member"),
 }
 
 
