@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from memostore.driving import Steps, drive, drive_async
 from memostore.flight import detached
+from memostore.tracking import unseen
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,7 +38,7 @@ def on_loop(steps: Steps) -> None:
     import asyncio  # slow, and here it has been imported already
 
     context = contextvars.copy_context()
-    context.run(detached)
+    context.run(_detach)
     try:
         task = asyncio.get_running_loop().create_task(drive_async(steps), context=context)
     except RuntimeError:  # another library's loop
@@ -48,8 +49,14 @@ def on_loop(steps: Steps) -> None:
 
 
 def _detached_drive(steps: Steps) -> None:
-    detached()
+    _detach()
     drive(steps)
+
+
+def _detach() -> None:
+    """Take note that what runs in this context from now on is no part of the calls that it was begun in."""
+    detached()
+    unseen()
 
 
 def _forget() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from memostore.aliases import Alias, aliases_of, defaults_of
 from memostore.changing_defaults import Defaults
@@ -12,15 +12,12 @@ from memostore.explain import Question
 from memostore.fingerprint import CodeVersion, FunctionCode, Scope, offer, receiver_view, stored_name
 from memostore.keys.binding import Binder, signature_of
 from memostore.keys.call import call_key, changing_part, untyped
-from memostore.keys.inputs import InputState, changed_since
+from memostore.keys.inputs import InputState
 from memostore.keys.preview import preview_json
 from memostore.options import Options
 from memostore.remembering import Remembers
 
-__all__ = ["INHERITING", "Call", "Caller", "problem_with"]
-
-# Why older code is asked for a result: the present one has none.
-INHERITING: Final = frozenset({"new", "file"})
+__all__ = ["Call", "Caller"]
 
 
 class Call(NamedTuple):
@@ -132,10 +129,3 @@ class Caller:
             found = aliases_of(version, self.options.formerly, defaults, self.store.code_versions)
             self._aliases = version, found
         return self._aliases[1]
-
-
-def problem_with(named: list[InputState], opened: Any) -> str | None:
-    """Return why a result can't be stored, where what the call has read has changed meanwhile."""
-    changed = changed_since(named)
-    problem: str | None = opened.close() if changed is None else f"{changed} changed while the function ran"
-    return problem

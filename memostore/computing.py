@@ -7,14 +7,14 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from memostore.calls import INHERITING, Call, Caller, problem_with
+from memostore.calls import Call, Caller
 from memostore.driving import Done, Pause, Run, Steps, Wait, Work
 from memostore.flight import Flight, flying, is_aboard
-from memostore.keys.inputs import InputState, noting
+from memostore.keys.inputs import InputState, changed_since, noting
 from memostore.landing import REFRESH_FAILED, Landing, take_off
 from memostore.remembering import DUE, EXPIRED, FAULT, RAISED, REFRESH, Missing, Result
 from memostore.tally import Tallies
-from memostore.tracking import collecting
+from memostore.tracking import Collector, Ignoring, collecting
 
 __all__ = ["Computing"]
 
@@ -23,19 +23,15 @@ LONGEST_PAUSE: Final = 0.05
 NESTED_PATIENCE: Final = 5.0  # seconds for another process, on behalf of a call that others may be waiting for
 
 Found = Generator[Any, Any, Any]
-Inputs = tuple[list[InputState], Any]  # what was named, as it was before; the collector of what was opened
+Reads = Collector | Ignoring
 
 
 class Computing(NamedTuple):
-    """What the steps of a function's calls share.
-
-    `later` has steps taken in the background, `within` makes a function that runs with a collector entered.
-    """
+    """What the steps of a function's calls share. `later` has steps taken in the background."""
 
     caller: Caller
     tallies: Tallies
     later: Callable[[Steps], None]
-    within: Callable[[Any, Callable[..., Any]], Callable[..., Any]]
 
     def result(self, call: Call, found: Any) -> Steps:
         """Return what a call comes to, after what was found under its key: a value, or what it is missing."""
@@ -55,7 +51,7 @@ class Computing(NamedTuple):
         store = self.caller.store
         if type(found) is Missing and found.reason == "large":
             found = yield Work(store.recall, (call.key, call.version))
-        if type(found) is Missing and found.reason in INHERITING:
+        if type(found) is Missing and found.reason in ("new", "file"):
             found = yield from self._by_older_code(call, found)
         return self._judged(found)
 
@@ -142,10 +138,9 @@ class Computing(NamedTuple):
             unsteady = caller.unsteady_part(call)
         read += caller.inputs(call.version)
         reads = collecting(caller.options.track)
-        function = caller.function if caller.options.track is None else self.within(reads, caller.function)
         started = store.clock()
         with flying(landing.flight if landing else None):
-            done: Done = yield Run(function, call.args, call.kwargs)
+            done: Done = yield Run(reads.around(caller.function), call.args, call.kwargs)
         result = Result(done.value, store.clock() - started, arguments, tags, done.error)
         if unsteady is not None:
             store.skip(call.key, call.version, f"{unsteady} has another key each time it is taken", "unsteady")
@@ -153,7 +148,7 @@ class Computing(NamedTuple):
             # A store that just failed is not waited for again; one that was closed meanwhile is no fault behind a call.
             if landing is not None:
                 landing.is_under_way = True
-            yield Work(self._kept, (call, result, (read, reads), landing))
+            yield Work(self._kept, (call, result, read, reads, landing))
         elif landing is not None and isinstance(done.error, Exception):
             landing.flight.is_stored = False  # there is no result to share: who waits computes at once
         return done
@@ -161,16 +156,16 @@ class Computing(NamedTuple):
     def _is_result(self, done: Done) -> bool:
         return done.error is None or isinstance(done.error, self.caller.options.cache_errors)
 
-    def _kept(self, call: Call, result: Result, inputs: Inputs, landing: Landing | None) -> None:
+    def _kept(self, call: Call, result: Result, read: list[InputState], reads: Reads, landing: Landing | None) -> None:
         """Store a result unless what it read has changed, and land: whoever is cancelled meanwhile, this is done."""
         store, is_stored = self.caller.store, False
         try:
-            problem = problem_with(*inputs)
+            changed = changed_since(read)
+            problem = reads.close() if changed is None else f"{changed} changed while the function ran"
             if problem is not None:
                 store.skip(call.key, call.version, problem, "changed")
             else:
-                result = replace(result, files=inputs[1].files)
-                is_stored = store.keep(call.key, call.version, result, self.caller.options)
+                is_stored = store.keep(call.key, call.version, replace(result, files=reads.files), self.caller.options)
         finally:
             if landing is not None:
                 landing.flight.is_stored = is_stored

@@ -23,7 +23,6 @@ from memostore.remembering import DUE, RAISED, REFRESH, Missing, Remembers
 from memostore.rivals import look_for_rival
 from memostore.switches import DISABLED, MAY_BE_SWITCHED, REFRESHING, switched
 from memostore.tally import CacheInfo, Tallies
-from memostore.tracking import within
 
 if TYPE_CHECKING:
     from memostore.records import Entry
@@ -125,7 +124,8 @@ class Memo(Bindable[P, R]):
 
     def is_cached(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Say whether a call's result is stored and has not expired. Counts no hit and loads nothing."""
-        caller, tracked = self._planned().caller, self._options.track is not None
+        caller = self._planned().caller
+        tracked = self._options.track is not None
         return any(caller.store.holds(key, tracked) for key in caller.keys(caller.call(args, kwargs)))
 
     check_call_in_cache = is_cached
@@ -229,7 +229,7 @@ class Memo(Bindable[P, R]):
         return plan
 
     def _plan_of(self, caller: Caller) -> Any:
-        return Computing(caller, self._tallies, background.in_thread, within)
+        return Computing(caller, self._tallies, background.in_thread)
 
     def _begun(self, args: Any, kwargs: Any) -> tuple[Any, Call, bool] | None:
         """Return a call with its plan, and whether it is to be computed anew; None where it is made as it is."""

@@ -150,8 +150,8 @@ def _errors(value: Any, argument: str) -> tuple[type[Exception], ...]:
     return kinds
 
 
-def _track(value: Any, argument: str) -> Any:
-    if value is not None and (not isinstance(value, str) or value != "files"):
+def _track(value: Any, argument: str) -> str | None:
+    if value is not None and not (isinstance(value, str) and value == "files"):
         raise InvalidArgument(f"{argument}={value!r} must be 'files', or None")
     return value
 

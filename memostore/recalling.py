@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import memostore.codec as codec
@@ -13,7 +13,7 @@ from memostore.errors import CorruptEntry, StoreError, Unloadable
 from memostore.events import Hit
 from memostore.fingerprint import CodeVersion
 from memostore.raised import StoredError, revived
-from memostore.read_files import unchanged
+from memostore.read_files import ReadFile, unchanged
 from memostore.recording import Player, player_of
 from memostore.remembering import CHANGED, CORRUPT, DUE, EXPIRED, FAULT, LARGE, NEW, RAISED, UNLOADABLE, Missing
 from memostore.telling import Teller
@@ -41,6 +41,7 @@ class Recalls:
         Without `whole`, a value that lies in pieces is not read: the answer is LARGE.
         """
         try:
+            # Not by _fetched: a call of a method is a fiftieth of a hit.
             tracked = version.scope.track is not None
             row, files = self._backend.fetch_with_files(key) if tracked else (self._backend.fetch(key), ())
             if row is None:
@@ -86,8 +87,7 @@ class Recalls:
     def replay(self, key: bytes, version: CodeVersion) -> Player | Missing:
         """Return the player of a stored stream and count a hit, or return Missing with the reason."""
         try:
-            tracked = version.scope.track is not None
-            row, files = self._backend.fetch_with_files(key) if tracked else (self._backend.fetch(key), ())
+            row, files = self._fetched(key, version)
             if row is None:
                 return NEW
             _, _, _, _, created, expires, seconds, refresh_at = row
@@ -114,6 +114,10 @@ class Recalls:
         row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
         return row is not None and row[7] is not None and row[7] <= self._now()
 
+    def _fetched(self, key: bytes, version: CodeVersion) -> tuple[Row | None, Sequence[ReadFile]]:
+        """Return the row of a key, and the files that the call has read, where these count."""
+        return (self._backend.fetch(key), ()) if version.scope.track is None else self._backend.fetch_with_files(key)
+
     def _decode_pieces(self, key: bytes, row: Row | None = None) -> Any:
         """Load a value from its pieces; with `row`, only if the entry is still that one."""
         whole = self._backend.fetch_pieces(key)
@@ -135,9 +139,9 @@ class Recalls:
 
         With `tracked`, the files that the call has read must hold what they did.
         """
-        if not tracked:
-            row, files = self._teller.guarded("reading", lambda: self._backend.fetch(key)), []
-        else:
-            found = self._teller.guarded("reading", lambda: self._backend.fetch_with_files(key))
-            row, files = found or (None, [])
+
+        def fetched() -> tuple[Row | None, Sequence[ReadFile]]:
+            return self._backend.fetch_with_files(key) if tracked else (self._backend.fetch(key), ())
+
+        row, files = self._teller.guarded("reading", fetched) or (None, ())
         return row is not None and (row[5] is None or row[5] > self._now()) and unchanged(files) is not None

@@ -38,11 +38,11 @@ class Missing:
 
 NEW: Final = Missing("new")
 EXPIRED: Final = Missing("expired")
-CHANGED: Final = Missing("file")
 CORRUPT: Final = Missing("corrupt")
 UNLOADABLE: Final = Missing("unloadable")
 FAULT: Final = Missing("fault")
 REFRESH: Final = Missing("refresh")
+CHANGED: Final = Missing("file")  # one that the call has read
 LARGE: Final = Missing("large")  # it is there, and reading it takes its time
 DUE: Final = "due"
 RAISED: Final = "raised"

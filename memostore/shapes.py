@@ -18,7 +18,6 @@ from memostore.options import Options
 from memostore.remembering import DUE, REFRESH, Missing
 from memostore.streaming import Streaming, advance, advance_async, close, close_async
 from memostore.switches import DISABLED, switched
-from memostore.tracking import within, within_async
 
 __all__ = ["AsyncGeneratorMemo", "CoroutineMemo", "GeneratorMemo"]
 
@@ -53,7 +52,7 @@ class CoroutineMemo(Memo[P, R]):
         return await drive_async(plan.refreshed(plan.caller.call(args, kwargs)))
 
     def _plan_of(self, caller: Caller) -> Any:
-        return Computing(caller, self._tallies, background.on_loop, within_async)
+        return Computing(caller, self._tallies, background.on_loop)
 
 
 class GeneratorMemo(Memo[P, R]):
@@ -91,7 +90,7 @@ class GeneratorMemo(Memo[P, R]):
         return self._drive(plan.stored_items(found.value if type(found) is Missing else found))
 
     def _plan_of(self, caller: Caller) -> Any:
-        return Streaming(caller, self._tallies, background.in_thread, advance, close, within)
+        return Streaming(caller, self._tallies, background.in_thread, advance, close)
 
 
 class AsyncGeneratorMemo(GeneratorMemo[P, R]):
@@ -100,7 +99,7 @@ class AsyncGeneratorMemo(GeneratorMemo[P, R]):
     _drive: Any = staticmethod(drive_async_generator)
 
     def _plan_of(self, caller: Caller) -> Any:
-        return Streaming(caller, self._tallies, background.on_loop, advance_async, close_async, within_async)
+        return Streaming(caller, self._tallies, background.on_loop, advance_async, close_async)
 
 
 def _check_for_streams(options: Options) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, NamedTuple
 
-from memostore.calls import INHERITING, Call, Caller, problem_with
+from memostore.calls import Call, Caller
 from memostore.driving import Done, Emit, Run, Steps, Work
 from memostore.errors import StoreError, Unloadable, Unstorable
 from memostore.keys.encoding import SCALARS
-from memostore.keys.inputs import noting
+from memostore.keys.inputs import changed_since, noting
 from memostore.landing import REFRESH_FAILED, Landing, take_off
 from memostore.recording import NEEDED, End, Player, Recorder
 from memostore.remembering import DUE, FAULT, REFRESH, Missing, Result
@@ -53,17 +53,13 @@ async def close_async(source: AsyncGenerator[Any, Any]) -> None:
 
 
 class Streaming(NamedTuple):
-    """What the steps of a generator function's calls share.
-
-    `later` has steps taken in the background, `within` makes a function that runs with a collector entered.
-    """
+    """What the steps of a generator function's calls share. `later` has steps taken in the background."""
 
     caller: Caller
     tallies: Tallies
     later: Callable[[Steps], None]
     advance: Callable[..., Any]
     close: Callable[..., Any]
-    within: Callable[[Any, Callable[..., Any]], Callable[..., Any]]
 
     def items(self, call: Call, anew: bool) -> Steps:
         """Emit the items of a call: the stored ones, or else, and where they are asked for `anew`, the function's."""
@@ -84,7 +80,7 @@ class Streaming(NamedTuple):
         """Return the player of a call's stored stream, under its own key or one of older code, or what is missing."""
         store = self.caller.store
         found = yield Work(store.replay, (call.key, call.version))
-        if type(found) is Missing and found.reason in INHERITING:
+        if type(found) is Missing and found.reason in ("new", "file"):
             for key, alias in self.caller.older(call):
                 older = yield Work(store.replay, (key, alias.version))
                 if type(older) is not Missing or older.reason == DUE:
@@ -193,12 +189,10 @@ class _Take:
         self._call = call
         self._arguments, self._tags = caller.shown(call), caller.options.tags_of(call.args, call.kwargs)
         self._seconds = 0.0
+        self._reads = collecting(caller.options.track)
         with noting() as self._read:
             unsteady = caller.unsteady_part(call)
         self._read += caller.inputs(call.version)
-        track = caller.options.track
-        self._opened = collecting(track)
-        self._advance = streaming.advance if track is None else streaming.within(self._opened, streaming.advance)
         self._recorder: Recorder | None = None if missing is FAULT else self._store.recorder(call.key)
         if unsteady is not None:
             self._skip(f"{unsteady} has another key each time it is taken", "unsteady")
@@ -206,7 +200,7 @@ class _Take:
     def advance(self, source: Any, given: Done) -> Generator[Any, Any, Done]:
         """Advance the generator, and record its item."""
         started = self._store.clock()
-        done: Done = yield Run(self._advance, (source, given), {})
+        done: Done = yield Run(self._reads.around(self._streaming.advance), (source, given), {})
         self._seconds += self._store.clock() - started
         if self._recorder is not None and done.error is None and type(done.value) is not End:
             yield from self._record(self._recorder, done.value)
@@ -239,14 +233,15 @@ class _Take:
 
     def _stored(self, recorder: Recorder, value: Any) -> None:
         call, options = self._call, self._streaming.caller.options
-        problem = problem_with(self._read, self._opened)
+        changed = changed_since(self._read)
+        problem = self._reads.close() if changed is None else f"{changed} changed while the function ran"
         if problem is not None:
             self._skip(problem, "changed")
         elif not self._has_same_arguments():
             self._skip("its arguments were changed while it was consumed", "changed")
         else:
             self._recorder = None
-            result = Result(value, self._seconds, self._arguments, self._tags, files=self._opened.files)
+            result = Result(value, self._seconds, self._arguments, self._tags, files=self._reads.files)
             self._store.keep_stream(call.key, call.version, result, options, recorder)
 
     def _has_same_arguments(self) -> bool:

@@ -24,9 +24,9 @@ MODULES = sorted(
 FLOORS = [
     {"errors", "events", "digest", "schema", "records", "bound", "filters", "origin", "flight", "_version"},
     {"config", "keys", "codec", "telling", "tombstones", "driving", "raised"},
-    {"fingerprint", "options", "switches", "background", "changing_defaults", "read_files"},
+    {"fingerprint", "options", "switches", "changing_defaults", "read_files"},
     {"aliases", "rivals", "tracking"},
-    {"backends"},
+    {"backends", "background"},
     {"eviction", "query", "counters", "known_code", "explain", "doctor", "recording"},
     {"catalogue", "function_limits", "remembering", "tally"},
     {"calls", "landing"},

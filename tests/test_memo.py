@@ -448,17 +448,18 @@ def test_cache_clear_before_the_first_call(store):
 def test_cache_parameters(store):
     given = {
         "ttl": "1h", "ignore": ["y"], "key": len, "typed": False, "version": "v2", "name": "n", "tags": ["a", "b"],
+        "track": "files",
         "cache_if": bool, "stale_for": "1m", "refresh_ahead": 60, "cache_errors": KeyError, "error_ttl": "2s",
-        "single_flight": "1m", "max_size": "1kB", "max_entries": 5, "track": "files",
+        "single_flight": "1m", "max_size": "1kB", "max_entries": 5,
     }  # fmt: skip
     f, _ = memoized(store, **given)
     assert f.cache_parameters() == {
         "stale_for": 60.0, "refresh_ahead": 60.0, "cache_errors": (KeyError,), "error_ttl": 2.0, "single_flight": 60.0,
-        "maxsize": 5, "max_size": 1000, "max_entries": 5, "track": "files",
+        "maxsize": 5, "max_size": 1000, "max_entries": 5,
         "typed": False, "ttl": 3600.0, "ignore": ("y",), "key": len, "code": "deep",
         "version": "v2", "depends_on": (), "ignore_code": (), "name": "n",
         "formerly": (), "new_defaults": False,
-        "tags": ("a", "b"), "cache_if": bool,
+        "tags": ("a", "b"), "cache_if": bool, "track": "files",
     }  # fmt: skip
     plain = memoized(store)[0].cache_parameters()
     assert plain["maxsize"] is None

@@ -902,6 +902,141 @@ def test_tasks_that_take_turns_see_their_own_files_only():
     assert asyncio.run(main()) == [{"", "a"}, {"", "b"}]
 
 
+# Other shapes, and what comes of a call besides its result
+
+
+def test_a_coroutine_function_is_tracked_in_all_its_pieces(store, runs):
+    @store.memoize(track="files")
+    async def f(name):
+        runs.append(name)
+        first = Path(name).read_text()
+        await asyncio.sleep(0)
+        return first + Path("second").read_text() + await asyncio.to_thread(Path("third").read_text)
+
+    async def outer(name):
+        return await f(name)
+
+    for name in ("first", "second", "third"):
+        write(name, "1")
+    whole = store.memoize(track="files")(outer)
+    assert [asyncio.run(whole("first")) for _ in range(2)] == ["111", "111"]
+    for number, name in enumerate(("first", "second", "third"), 2):
+        write(name, "2")
+        assert asyncio.run(whole("first")) == "2" * (number - 1) + "1" * (4 - number)
+        assert len(runs) == number
+
+
+def test_two_tasks_share_one_computation_and_both_depend_on_its_files(store, runs):
+    @store.memoize(track="files")
+    async def inner():
+        runs.append(1)
+        await asyncio.sleep(0.01)
+        return Path("x").read_text()
+
+    @store.memoize(track="files")
+    async def outer(n):
+        return n, await inner()
+
+    async def both():
+        return await asyncio.gather(outer(1), outer(2))
+
+    write("x", "1")
+    assert asyncio.run(both()) == [(1, "1"), (2, "1")]
+    write("x", "2")
+    assert asyncio.run(both()) == [(1, "2"), (2, "2")]
+    assert len(runs) == 2
+
+
+def test_a_generator_is_tracked_and_its_consumer_is_not(store, runs, path):
+    @store.memoize(track="files")
+    def lines(*names):
+        for name in names:
+            runs.append(name)
+            yield Path(name).read_text()
+
+    for name in ("a", "b", "consumer"):
+        write(name, "1")
+    for _ in lines("a", "b"):
+        Path("consumer").read_text()
+    assert noted(path) == ["", "a", "b"]
+    assert (list(lines("a", "b")), len(runs)) == (["1", "1"], 2)
+    write("b", "2")
+    assert (list(lines("a", "b")), len(runs)) == (["1", "2"], 4)
+    outer = tracked(store, runs, lambda: list(lines("a", "b")))
+    outer()
+    write("b", "3")
+    assert outer() == ["1", "3"]
+
+
+def test_an_asynchronous_generator_is_tracked_and_its_consumer_is_not(store, runs, path):
+    @store.memoize(track="files")
+    async def lines(*names):
+        for name in names:
+            runs.append(name)
+            await asyncio.sleep(0)
+            yield Path(name).read_text()
+
+    async def consumed():
+        return [(line, Path("consumer").read_text())[0] async for line in lines("a", "b")]
+
+    for name in ("a", "b", "consumer"):
+        write(name, "1")
+    assert asyncio.run(consumed()) == ["1", "1"]
+    assert noted(path) == ["", "a", "b"]
+    assert (asyncio.run(consumed()), len(runs)) == (["1", "1"], 2)
+    write("b", "2")
+    assert (asyncio.run(consumed()), len(runs)) == (["1", "2"], 4)
+
+
+def test_a_generator_whose_file_changes_between_two_items_is_not_stored(store):
+    @store.memoize(track="files")
+    def lines():
+        yield Path("x").read_text()
+        yield "end"
+
+    write("x", "1")
+    running = lines()
+    next(running)
+    write("x", "2")
+    with pytest.warns(MemostoreWarning, match="changed while"):
+        assert list(running) == ["end"]
+    assert list(lines()) == ["2", "end"]
+
+
+def test_a_stored_error_counts_the_files_too(store, runs):
+    f = tracked(store, runs, lambda: int(Path("x").read_text()), cache_errors=ValueError)
+    write("x", "no number")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no number"):
+            f()
+    assert len(runs) == 1
+    write("x", "1")
+    assert f() == 1
+
+
+def test_a_refresh_in_the_background_is_no_part_of_the_call_that_set_it_off(store, runs, clock, path):
+    started, may_go_on, finished = threading.Event(), threading.Event(), threading.Event()
+
+    @store.memoize(name="inner", ttl=10, stale_for=1000, track="files")
+    def inner():
+        runs.append(1)
+        if len(runs) > 1:
+            Path("later").read_text()
+            started.set()
+            may_go_on.wait(10)
+            finished.set()
+        return "1"
+
+    write("later", "1")
+    inner()
+    clock.advance(20)
+    f = store.memoize(track="files", name="f")(lambda: (inner(), started.wait(10))[0])
+    assert f() == "1"
+    assert "later" not in noted(path)
+    may_go_on.set()
+    assert finished.wait(10)
+
+
 # What is told
 
 
@@ -1041,7 +1176,7 @@ def test_what_packages_there_are_is_no_input(store, runs, path, monkeypatch):
 
 
 def test_an_entry_is_stored_with_its_files_or_not_at_all(store, runs, monkeypatch):
-    monkeypatch.setattr("memostore.backends.sqlite_sql.INSERT_FILE", "INSERT INTO nowhere VALUES (?, ?, ?, ?)")
+    monkeypatch.setattr("memostore.backends.sqlite_files.INSERT_FILE", "INSERT INTO nowhere VALUES (?, ?, ?, ?)")
     f = tracked(store, runs, text_or_none)
     write("x", "1")
     with pytest.warns(MemostoreWarning, match="saving failed"):

@@ -40,6 +40,10 @@ class NullBackend:
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return None: nothing is there."""
 
+    def fetch_with_files(self, key: bytes) -> tuple[Row | None, list[ReadFile]]:
+        """Return nothing: nothing is there."""
+        return None, []
+
     def claim(self, key: bytes) -> bool:
         """Return True: nobody else is there."""
         return True
@@ -56,9 +60,6 @@ class NullBackend:
 
     def forget_recordings(self, given_up: list[int], before: float) -> None:
         """Do nothing."""
-    def fetch_with_files(self, key: bytes) -> tuple[Row | None, list[ReadFile]]:
-        """Return nothing: nothing is there."""
-        return None, []
 
     def totals_of(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return zeros."""

@@ -117,6 +117,7 @@ class Backend(Protocol):
 
     def forget_recordings(self, given_up: list[int], before: float) -> None:
         """Remove recordings without an entry: those that were given up, and those last written before a time."""
+
     def fetch_with_files(self, key: bytes) -> tuple[Row | None, list[ReadFile]]:
         """Return the row of a key and the files that the call has read, both from one moment."""
 

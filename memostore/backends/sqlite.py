@@ -12,15 +12,15 @@ from weakref import WeakKeyDictionary
 
 from memostore.backends import sqlite_sql as sql
 from memostore.backends.claims import Claims
-from memostore.backends.connections import Connections
+from memostore.backends.connections import Connections, snapshot
 from memostore.backends.protocol import Execute, NewEntry, Priorities, Row, Use, entry_id
+from memostore.backends.sqlite_files import KeepsFiles, insert_files
 from memostore.backends.sqlite_open import check_path, connect, connect_read_only, prepare, translated
 from memostore.backends.sqlite_sandbox import run_sandboxed
 from memostore.backends.sqlite_streams import KeepsStreams, adopt
 from memostore.backends.sqlite_upkeep import LooksAfterFile
 from memostore.errors import CorruptEntry, InvalidArgument, ReadOnlyStore, StoreClosed, StoreUnavailable
 from memostore.fingerprint import CodeVersion
-from memostore.read_files import ReadFile
 from memostore.tombstones import origin_id
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ RETRY_AFTER = 1.0  # seconds after a failed opening before the next try
 ORIGIN = ("", "")  # this process's origin among the known ids: no function has that name
 
 
-class SQLiteBackend(KeepsStreams, LooksAfterFile):
+class SQLiteBackend(KeepsFiles, KeepsStreams, LooksAfterFile):
     """Entries in an SQLite file, or with `path=None` in this process's memory."""
 
     def __init__(self, path: Path | None, *, timeout: float, read_only: bool, memory_name: str = "") -> None:
@@ -73,20 +73,12 @@ class SQLiteBackend(KeepsStreams, LooksAfterFile):
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return the row of a key with its value's pieces, both from one moment."""
         connection = self._connections.get()
-        with translated("reading"), _reading(connection):
+        with translated("reading"), snapshot(connection):
             row = connection.execute(sql.FETCH, (entry_id(key),)).fetchone()
             if row is None or row[0] != key:
                 return None
             numbers = [number for (number,) in connection.execute(sql.CHUNKS, (entry_id(key),))]
             return row, iter([_blob(connection, number) for number in numbers])
-
-    def fetch_with_files(self, key: bytes) -> tuple[Row | None, list[ReadFile]]:
-        """Return the row of a key and the files that the call has read, both from one moment."""
-        connection = self._connections.get()
-        with translated("reading"), _reading(connection):
-            row = self.fetch(key)
-            files = connection.execute(sql.FILES, (entry_id(key),)).fetchall() if row is not None else []
-        return row, [ReadFile.stored(*file) for file in files]
 
     def totals_of(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return the number and bytes of one function's entries, and the seconds that its hits have saved."""
@@ -132,7 +124,7 @@ class SQLiteBackend(KeepsStreams, LooksAfterFile):
     def look(self, run: Callable[[Execute], T]) -> T:
         """Run questions in one read transaction, on this thread's connection."""
         connection = self._connections.get()
-        with translated("reading"), _reading(connection):
+        with translated("reading"), snapshot(connection):
             return run(sql.execute_on(connection))
 
     @contextmanager
@@ -247,11 +239,10 @@ class SQLiteBackend(KeepsStreams, LooksAfterFile):
             connection.executemany(sql.INSERT_CHUNK, ((number, place, p) for place, p in enumerate(payload.pieces)))
         if new.tags:
             connection.executemany(sql.INSERT_TAG, ((number, tag) for tag in new.tags))
+        if new.files:
+            insert_files(connection, number, new.files)
         if new.recording is not None:
             adopt(connection, number, new.recording)
-        if new.files:
-            rows = ((number, file.path, file.content, file.status_text) for file in new.files)
-            connection.executemany(sql.INSERT_FILE, rows)
 
     def _function_id(self, connection: sqlite3.Connection, module: str, qualname: str) -> int:
         known = self._ids.get((module, qualname))
@@ -290,14 +281,6 @@ class SQLiteBackend(KeepsStreams, LooksAfterFile):
         )
         for (module, qualname, day), counts in days.items():
             connection.execute(sql.COUNT_DAY, (self._function_id(connection, module, qualname), day, *counts))
-
-@contextmanager
-def _reading(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("COMMIT")
 
 
 @contextmanager

@@ -47,10 +47,6 @@ INSERT_CHUNK = "INSERT INTO chunk (entry_id, position, data) VALUES (?, ?, ?)"
 
 INSERT_TAG = "INSERT INTO tag (entry_id, name) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
-INSERT_FILE = "INSERT INTO read_file (entry_id, path, content, status) VALUES (?, ?, ?, ?)"
-
-FILES = "SELECT path, content, status FROM read_file WHERE entry_id = ?"
-
 INSERT_FUNCTION = "INSERT INTO function (module, qualname) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 FUNCTION_ID = "SELECT id FROM function WHERE module = ? AND qualname = ?"

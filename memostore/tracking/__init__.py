@@ -5,7 +5,7 @@ that have not taken the context over. A context variable and not an attribute of
 a coroutine runs is its own.
 """
 
-from memostore.tracking.around import within, within_async
 from memostore.tracking.collector import Collector, Ignoring, collecting, count_as_read, still_hold
+from memostore.tracking.context import unseen
 
-__all__ = ["Collector", "Ignoring", "collecting", "count_as_read", "still_hold", "within", "within_async"]
+__all__ = ["Collector", "Ignoring", "collecting", "count_as_read", "still_hold", "unseen"]

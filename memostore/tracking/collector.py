@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import types
 from collections.abc import Callable, Generator, Iterable
@@ -27,6 +28,10 @@ class Ignoring:
 
     def __exit__(self, *_: object) -> None:
         """See nothing."""
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function itself: a recursive one has no frame more at each of its calls."""
+        return function
 
     def close(self) -> str | None:
         """Say that nothing is wrong."""
@@ -65,6 +70,17 @@ class Collector:
     def __exit__(self, *_: object) -> None:
         """See no more of it."""
         collectors.reset(self._tokens.pop())
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function with what it reads seen, and if it is a coroutine function, in all its pieces."""
+        is_coroutine = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+        def seen(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                result = function(*args, **kwargs)
+            return self.pieces(result) if is_coroutine else result
+
+        return seen
 
     @types.coroutine
     def pieces(self, steps: Any) -> Generator[Any, Any, Any]:

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from memostore.tracking.collector import Collector
 
-__all__ = ["collectors", "untracked"]
+__all__ = ["collectors", "unseen", "untracked"]
 
 collectors: ContextVar[tuple[Collector, ...]] = ContextVar("memostore_collectors", default=())
+
+
+def unseen() -> None:
+    """See nothing in this context from now on."""
+    collectors.set(())
 
 
 class untracked:  # noqa: N801 # reads as a word, like contextlib's own
