@@ -217,9 +217,12 @@ def test_scripts_of_one_file_name_in_two_directories(script, tmp_path, options, 
     assert seen == ["2", second]
 
 
-def test_a_notebook_of_ipython(store):
+def test_a_notebook_of_ipython(store, tmp_path, monkeypatch):
     interactiveshell = pytest.importorskip("IPython.core.interactiveshell")
-    shell = interactiveshell.InteractiveShell()
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    settings = pytest.importorskip("traitlets.config").Config()
+    settings.HistoryManager.enabled = False  # it would write a file, by a thread that stays
+    shell = interactiveshell.InteractiveShell(config=settings)
     shell.user_ns["memoize"] = store.memoize
     main = sys.modules["__main__"]
     try:

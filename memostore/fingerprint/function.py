@@ -13,7 +13,7 @@ from typing import Any
 from memostore.digest import digest_parts
 from memostore.errors import InvalidArgument, UnkeyableArgument
 from memostore.fingerprint.code import encode_body
-from memostore.fingerprint.held import Held, unfold
+from memostore.fingerprint.held import Held, innermost, is_bound, unfold
 from memostore.fingerprint.live import CodeRule
 from memostore.fingerprint.manifest import Definition, manifest_json, text_of
 from memostore.fingerprint.origins import Origin, Owner, origin_of_module, version_of
@@ -113,7 +113,7 @@ class FunctionCode:
         self._scope = scope
         self.rule = CodeRule(scope.level, scope.ignored)
         self._named = name
-        bare = unfold(function, self.rule)[0]
+        bare = innermost(function)
         self._parts = _parts_of(bare) if isinstance(bare, types.FunctionType) else None
         self._version = self._judged()
 
@@ -164,8 +164,8 @@ def _parts_of(function: types.FunctionType) -> tuple[types.FunctionType, Any, An
 
 def check_seen(function: Callable[..., Any]) -> None:
     """Raise UnkeyableArgument for a callable that shows neither its code nor a name that stands for it."""
-    code, _ = unfold(function, CodeRule())
-    if not isinstance(code, types.FunctionType):
+    code = innermost(function)
+    if not isinstance(code, types.FunctionType) and not is_bound(code):  # what one is bound to is keyed at each call
         encode(code)
 
 

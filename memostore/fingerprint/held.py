@@ -21,7 +21,7 @@ from memostore.keys.encoding import SCALARS, Encoder
 from memostore.keys.inputs import InputState, noting
 from memostore.keys.rules import rule_for
 
-__all__ = ["Held", "unfold"]
+__all__ = ["Held", "innermost", "is_bound", "unfold"]
 
 UNCHANGING = SCALARS | {bytes, types.BuiltinFunctionType, types.CodeType}
 LARGE = 1 << 20  # bytes; an array or frame from here on is taken to be the same while it is the same object
@@ -97,7 +97,7 @@ def unfold(function: Any, rule: CodeRule) -> tuple[Any, list[Held]]:
         function = inner
     if isinstance(function, types.FunctionType):
         held += _cells(function)
-    elif _is_bound(function):  # a list's count, a generator's random: the receiver may change
+    elif is_bound(function):  # a list's count, a generator's random: the receiver may change
         held.append(Held("__self__", functools.partial(getattr, function, "__self__"), required=True))
         function = getattr(type(function.__self__), function.__name__, function)
     for one in held:
@@ -119,7 +119,14 @@ def _inner(function: Any) -> Any:
     return call if isinstance(call, types.FunctionType) else None
 
 
-def _is_bound(function: Any) -> bool:
+def innermost(function: Any) -> Any:
+    """Return what a callable runs in the end. Nothing is parsed."""
+    while (inner := _inner(function)) is not None:
+        function = inner
+    return function
+
+
+def is_bound(function: Any) -> bool:
     """Say whether a function in C is bound to an object; those of a module or class, and of none, are not."""
     is_native = isinstance(function, (types.BuiltinFunctionType, types.MethodWrapperType))
     return is_native and not isinstance(function.__self__, (type, types.ModuleType, types.NoneType))
