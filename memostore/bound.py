@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
+from collections.abc import Iterable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 __all__ = ["BoundMemo", "MemoClassmethod"]
@@ -18,9 +19,10 @@ class BoundMemo(Generic[P, R]):
 
     __slots__ = ("__func__", "__self__", "__weakref__")
 
-    TAKE_ARGUMENTS = frozenset(
-        {"key", "is_cached", "check_call_in_cache", "lookup", "entry", "explain", "refresh", "invalidate"}
-    )
+    TAKE_ARGUMENTS = frozenset({
+        "key", "is_cached", "check_call_in_cache", "lookup", "entry", "explain", "refresh", "invalidate", "_look",
+        "_adopt",
+    })  # fmt: skip
 
     def __init__(self, memo: Any, instance: Any) -> None:
         self.__func__ = memo
@@ -40,6 +42,10 @@ class BoundMemo(Generic[P, R]):
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the memoized method."""
         return self.__func__(self.__self__, *args, **kwargs)  # type: ignore[no-any-return]
+
+    def map(self, iterable: Iterable[Any], /, *more: Iterable[Any], **options: Any) -> list[R]:
+        """Call the method for each item: see `Memo.map`, whose options it takes."""
+        return type(self.__func__).map(self, iterable, *more, **options)  # type: ignore[no-any-return]
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self.__func__, name)

@@ -18,6 +18,8 @@ from memostore.keys.binding import Binder, check_ignored, is_misfit, signature_o
 from memostore.keys.call import call_key, changing_part, untyped
 from memostore.keys.inputs import changed_since, noting
 from memostore.keys.preview import preview_json
+from memostore.many import ManyCalls
+from memostore.mapping import Looked
 from memostore.options import Options
 from memostore.remembering import Missing, Remembers, Result
 from memostore.switches import DISABLED, MAY_BE_SWITCHED, switched
@@ -46,7 +48,7 @@ class _Plan(NamedTuple):
     asks: bool  # whether a function of the user's, named by KeyBy, has a part in every key
 
 
-class Memo(Generic[P, R]):
+class Memo(ManyCalls[R], Generic[P, R]):
     """A memoized function. Calls like the function, and has the faces of functools' and more.
 
     >>> from memostore import Store
@@ -340,3 +342,6 @@ class PassThrough(Memo[P, R]):
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function."""
         return self.__wrapped__(*args, **kwargs)
+
+    def _look(self, /, *_: Any, under_way: Any = ()) -> Looked:  # noqa: ARG002 # there is nothing to look for
+        return Looked(None)

@@ -12,7 +12,10 @@ from memostore.keys.registered import RuleFor
 from memostore.options import Options
 
 if TYPE_CHECKING:
-    from memostore.records import Entry
+    from collections.abc import Iterator, Sequence
+
+    from memostore.records import Entry, StoredCall
+    from memostore.results import Source
 
 __all__ = ["Missing", "Remembers", "Result"]
 
@@ -81,3 +84,6 @@ class Remembers(Protocol):
 
     def held_by(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return the number and bytes of a function's entries, and the seconds that its hits have saved."""
+
+    def results_of(self, sources: Sequence[Source], values: bool) -> Iterator[StoredCall]:
+        """Return the stored calls of some names and versions of the code, the oldest first."""

@@ -23,13 +23,13 @@ MODULES = sorted(
 # and may use each other without circles.
 FLOORS = [
     {"errors", "events", "digest", "schema", "records", "bound", "origin", "flight", "_version"},
-    {"config", "keys", "codec", "telling", "tombstones", "driving"},
+    {"config", "keys", "codec", "telling", "tombstones", "driving", "progress"},
     {"fingerprint", "options", "switches"},
-    {"aliases"},
+    {"aliases", "pools"},
     {"backends"},
     {"eviction", "query", "counters", "known_code", "explain", "doctor"},
-    {"catalogue", "remembering", "tally"},
-    {"calls"},
+    {"catalogue", "remembering", "tally", "mapping", "results"},
+    {"calls", "many"},
     {"memo"},
     {"wrapping"},
     {"store"},
@@ -42,7 +42,8 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 # What may be imported inside a function: it is slow, or optional, or both; the hit path and the opening do without.
 SLOW = {
     "sqlalchemy", "alembic", "cloudpickle", "zstandard", "compression", "numpy", "pandas", "ctypes", "multiprocessing",
-    "rich", "platform", "asyncio", "pwd", "importlib.metadata", "polars", "pyarrow", "torch", "pytest",
+    "rich", "platform", "asyncio", "pwd", "concurrent.futures", "importlib.metadata", "polars", "pyarrow", "torch",
+    "pytest",
     "memostore.query", "memostore.schema.tables", "memostore.schema.views", "memostore.backends.migration",
     "memostore.keys.arrays",
 }  # fmt: skip
