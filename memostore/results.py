@@ -32,7 +32,7 @@ FROM = """
 FROM entry JOIN function ON function.id = entry.function_id JOIN code ON code.id = entry.code_id
 """
 IDS = f"""
-SELECT entry.created, entry.id {FROM}
+SELECT entry.created, entry.priority, entry.id {FROM}
 WHERE function.module = :module AND function.qualname = :qualname
   AND (:fingerprint IS NULL OR (code.fingerprint = :fingerprint AND code.version = :version))
   AND (entry.expires IS NULL OR entry.expires > :now)
@@ -121,9 +121,12 @@ class _Lost:
 
 
 def _numbers(execute: Execute, sources: Iterable[Source], now: float) -> array[int]:
-    """Return the ids of the entries of some sources, in the order in which they were stored."""
+    """Return the ids of the entries of some sources, in the order in which they were stored.
+
+    Where a clock stands still, the order is that of eviction, as in `find`.
+    """
     rows = {tuple(row) for source in sources for row in execute(IDS, source._asdict() | {"added": None, "now": now})}
-    return array("q", (number for _, number in sorted(rows)))
+    return array("q", (number for *_, number in sorted(rows)))
 
 
 def _page(execute: Execute, numbers: Iterable[int], sources: Iterable[Source]) -> list[Call]:
