@@ -242,7 +242,8 @@ def test_a_parameter_that_was_not_there_yet_has_its_default(store, clock):
 
 def damage(path, key):
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        changed = connection.execute("UPDATE entry SET value = CAST(x'00' || value AS BLOB) WHERE key = ?", [bytes.fromhex(key)])
+        statement = "UPDATE entry SET value = CAST(x'00' || value AS BLOB) WHERE key = ?"
+        changed = connection.execute(statement, [bytes.fromhex(key)])
         assert changed.rowcount == 1
 
 
