@@ -280,13 +280,14 @@ class Catalogue:
             return Miss(key.hex(), version.name, reason, f"not explained: {error!r}")
         return Miss(key.hex(), version.name, said.reason, said.detail)
 
-    def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped", *, warns: bool = True) -> None:
-        """Tell that a result is returned but not stored, and remember why."""
+    def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped", *, warns: bool = True) -> bool:
+        """Tell that a result is returned but not stored, and remember why; return False."""
         self._skipped.append((key, reason))
         self._teller.emit(Skipped(key.hex(), version.name, reason))
         if warns:
             text = f"{version.name}: the result is returned but not stored: {reason}"
             self._teller.warn(version.name, kind, text)
+        return False
 
     def _why_skipped(self, key: bytes) -> str | None:
         return next((reason for skipped, reason in reversed(self._skipped.copy()) if skipped == key), None)

@@ -20,7 +20,10 @@ from xxhash import xxh3_64, xxh3_64_digest, xxh3_64_intdigest
 
 from memostore.errors import CorruptEntry, Unloadable, Unstorable
 
-__all__ = ["INLINE_LIMIT", "PIECE", "Payload", "checksum", "decode", "decode_pieces", "encode", "verify_pieces"]
+__all__ = [
+    "ERROR", "INLINE_LIMIT", "PIECE", "RECORDING", "STREAM", "HoldsError", "Payload", "checksum", "compressed",
+    "decode", "decode_pieces", "dump", "encode", "expanded", "verify_pieces",
+]  # fmt: skip
 
 INLINE_LIMIT = 64 << 10  # bytes; up to here a value lies in its entry's own row
 PIECE = 4 << 20  # bytes; measured: larger ones are no faster, and cost memory
@@ -31,6 +34,19 @@ WORTH = 0.75  # compressed / plain: above this, the time is not paid back
 ZSTD_LEVEL = 1
 
 Buffer = bytes | memoryview
+
+# What may stand before a codec's name: the entry holds an error that was raised, or the items of a generator.
+ERROR = "error:"
+STREAM = "stream:"
+RECORDING = STREAM + "recording"  # the items lie in a recording, the value is a header that says which
+
+
+class HoldsError(Exception):
+    """An entry holds an error instead of a value. No failure: an exception, so that other values pay nothing for it."""
+
+    def __init__(self, stored: Any) -> None:
+        super().__init__()
+        self.stored = stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +60,20 @@ class Payload:
     @property
     def inline(self) -> bytes | None:
         """The whole value, where it is small enough to lie in the entry's row."""
+        if self.codec == RECORDING:
+            return bytes(self.pieces[0])
         if len(self.pieces) == 1 and self.size <= INLINE_LIMIT and "buffers" not in self.codec:
             return bytes(self.pieces[0])
         return None
 
 
-def encode(value: Any, compress: str = "auto") -> Payload:
-    """Return a value's payload; raise Unstorable, saying why, for what neither pickle nor cloudpickle takes."""
+def encode(value: Any, compress: str = "auto", prefix: str = "") -> Payload:
+    """Return a value's payload; raise Unstorable, saying why, for what neither pickle nor cloudpickle takes.
+
+    `prefix` is ERROR for the `StoredError` of an error.
+    """
     codec, parts = _pickled(value)
+    codec = prefix + codec
     if len(parts) == 1 and len(parts[0]) < COMPRESS_FROM:  # the common small value takes no further step
         return Payload(codec, parts, len(parts[0]))
     if len(parts) > 1:
@@ -63,6 +85,24 @@ def encode(value: Any, compress: str = "auto") -> Payload:
     else:
         pieces = list(_pieces(parts))
     return Payload(codec, pieces, sum(_length(piece) for piece in pieces))
+
+
+def dump(value: Any) -> bytes:
+    """Return a value's pickle, or that of cloudpickle, which the same function loads; raise Unstorable."""
+    _, parts = _pickled(value, buffers=False)
+    return bytes(parts[0])
+
+
+def compressed(data: bytes, compress: str) -> bytes:
+    """Return bytes in a form that `expanded` reads: compressed where that pays."""
+    if compress == "auto" and _worth_compressing([data]):
+        return b"z" + bytes(_zstd().compress(data, ZSTD_LEVEL))
+    return b"p" + data
+
+
+def expanded(data: bytes) -> bytes:
+    """Return what `compressed` was given, at most PIECE bytes; raise CorruptEntry."""
+    return _expanded(data[1:]) if data[:1] == b"z" else data[1:]
 
 
 def checksum(binding: bytes, pieces: Iterable[Buffer]) -> bytes:
@@ -78,7 +118,7 @@ def checksum(binding: bytes, pieces: Iterable[Buffer]) -> bytes:
 
 
 def decode(codec: str, payload: bytes, binding: bytes, expected: bytes) -> Any:
-    """Return the value of a payload that lies in one piece; raise CorruptEntry or Unloadable."""
+    """Return the value of a payload that lies in one piece; raise CorruptEntry, Unloadable or HoldsError."""
     if xxh3_64_digest(payload, xxh3_64_intdigest(binding)) != expected:
         raise CorruptEntry("the stored bytes do not match their checksum")
     if codec != "pickle":
@@ -97,7 +137,7 @@ def decode_pieces(codec: str, pieces: Iterable[bytes], binding: bytes, expected:
     stream.drain()
     if hasher.digest() != expected:
         raise CorruptEntry("the stored bytes do not match their checksum")
-    return _loads(parts)
+    return _loaded(codec, parts)
 
 
 def verify_pieces(pieces: Iterable[bytes], binding: bytes, expected: bytes) -> bool:
@@ -105,13 +145,13 @@ def verify_pieces(pieces: Iterable[bytes], binding: bytes, expected: bytes) -> b
     return checksum(binding, pieces) == expected
 
 
-def _pickled(value: Any) -> tuple[str, list[Buffer]]:
+def _pickled(value: Any, buffers: bool = True) -> tuple[str, list[Buffer]]:
     """Return the codec's name, and the pickle followed by the buffers that were left out of it."""
     try:
-        return "pickle", _dump(pickle.dumps, value)
+        return "pickle", _dump(pickle.dumps, value, buffers)
     except Exception as first:  # noqa: BLE001 # classes raise anything from __reduce__; cloudpickle is asked before we give up
         try:
-            return "cloudpickle", _dump(_cloudpickle_dumps, value)
+            return "cloudpickle", _dump(_cloudpickle_dumps, value, buffers)
         except Exception as second:
             raise Unstorable(f"neither pickle ({first}) nor cloudpickle ({second}) can store it") from second
 
@@ -131,7 +171,7 @@ def _cloudpickle_dumps(value: Any, **options: Any) -> bytes:
     return stream.getvalue()
 
 
-def _dump(dumps: Any, value: Any) -> list[Buffer]:
+def _dump(dumps: Any, value: Any, beside: bool) -> list[Buffer]:
     buffers: list[Buffer] = []
 
     def keep(buffer: pickle.PickleBuffer) -> bool:
@@ -144,7 +184,7 @@ def _dump(dumps: Any, value: Any) -> list[Buffer]:
         buffers.append(raw)
         return False
 
-    pickled: bytes = dumps(value, protocol=5, buffer_callback=keep)
+    pickled: bytes = dumps(value, protocol=5, buffer_callback=keep if beside else None)
     return [pickled, *buffers]
 
 
@@ -176,7 +216,16 @@ def _worth_compressing(parts: list[Buffer]) -> bool:
 
 def _load(codec: str, pieces: Iterable[bytes]) -> Any:
     stream = _Stream(iter(pieces), compressed=codec.endswith("+zstd"))
-    return _loads([stream.read_all()])
+    return _loaded(codec, [stream.read_all()])
+
+
+def _loaded(codec: str, parts: list[bytearray]) -> Any:
+    if codec.startswith(STREAM):
+        raise Unloadable("the entry holds the items of a generator, and not one value")
+    value = _loads(parts)
+    if codec.startswith(ERROR):
+        raise HoldsError(value)
+    return value
 
 
 def _loads(parts: list[bytearray]) -> Any:

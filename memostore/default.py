@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from memostore.config import default_url
-from memostore.memo import Memo
-from memostore.options import MemoizeOptions, Options
+from memostore.memo import Home, Memo
+from memostore.options import MemoizeOptions
 from memostore.store import Store
-from memostore.tally import Tally
 from memostore.wrapping import decorate
 
-__all__ = ["DefaultMemo", "default_store", "memoize", "replaced_default"]
+__all__ = ["default_store", "memoize", "replaced_default"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,28 +24,13 @@ _opened: dict[str, Store] = {}
 _replacing: list[Store] = []  # the last one stands for the default store
 
 
-class DefaultMemo(Memo[P, R]):
-    """A function memoized with the default store, known here so that another store can take that one's place."""
-
-    def __init__(self, function: Callable[P, R], open_store: Callable[[], Any], options: Options) -> None:
-        super().__init__(function, open_store, options)
-        with _lock:
-            _made.add(self)
-
-    def _take_state(self) -> dict[str, Any]:
-        """Start anew, as after decoration; return what has been learnt of the store, to be given back."""
-        state = {name: getattr(self, name) for name in ("_plan", "_aliases", "_hits", "_misses")}
-        self._plan = self._aliases = None
-        self._hits, self._misses = Tally(), Tally()
-        return state
-
-    def _give_back(self, state: dict[str, Any]) -> None:
-        """Go on with what `_take_state` returned."""
-        for name, value in state.items():
-            setattr(self, name, value)
+_made: weakref.WeakSet[Memo[Any, Any]] = weakref.WeakSet()
 
 
-_made: weakref.WeakSet[DefaultMemo[Any, Any]] = weakref.WeakSet()
+def _note(memo: Memo[Any, Any]) -> None:
+    """Know a function memoized with the default store, so that another store can take that one's place."""
+    with _lock:
+        _made.add(memo)
 
 
 def default_store() -> Store:
@@ -99,4 +83,4 @@ def memoize(function: Any = None, /, **options: Any) -> Any:
     >>> embed.cache_parameters()["ttl"]
     2592000.0
     """
-    return decorate(default_store, DefaultMemo, function, options)
+    return decorate(Home(default_store, made=_note), function, options)

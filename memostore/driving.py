@@ -13,6 +13,8 @@ in the caller's thread, `drive_async` without keeping an event loop waiting.
 
 from __future__ import annotations
 
+import contextvars
+import functools
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -37,6 +39,11 @@ class Done(NamedTuple):
 
     value: Any = None
     error: BaseException | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is None, and no error."""
+        return self.value is None and self.error is None
 
     def outcome(self) -> Any:
         """Return the value, or raise the error."""
@@ -84,15 +91,15 @@ class Work(NamedTuple):
         """Let a thread do the work."""
         import asyncio  # slow, and here it has been imported already
 
-        if _loop() is None:
+        loop = _loop()
+        if loop is None:
             return self.take()
         try:
-            working = asyncio.ensure_future(asyncio.to_thread(self.function, *self.args))
-            return await asyncio.shield(working)
-        except RuntimeError as error:
-            if "shutdown" not in str(error):
-                raise
-            return self.take()  # the loop's threads have ended
+            work = functools.partial(contextvars.copy_context().run, self.function, *self.args)
+            working = loop.run_in_executor(None, work)
+        except RuntimeError:  # the loop's threads have ended
+            return self.take()
+        return await asyncio.shield(working)
 
 
 class Wait(NamedTuple):

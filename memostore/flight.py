@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["Flight", "Flights", "flying"]
+__all__ = ["Flight", "Flights", "detached", "flying", "is_aboard", "waiting"]
 
-_graph = threading.Lock()  # over all flights of the process: who waits for whom goes across stores
+# Over all flights of the process: who waits for whom goes across stores. Reentrant, since the garbage collector may
+# land a flight in any line.
+_graph = threading.RLock()
 
 # The flights whose functions run in this context: what waits here, waits on their behalf.
 _aboard: ContextVar[tuple[Flight, ...]] = ContextVar("memostore_aboard", default=())
@@ -81,6 +83,11 @@ class Flights:
         self._flying.clear()
 
 
+def is_aboard() -> bool:
+    """Say whether the code that runs here runs on behalf of any flight."""
+    return bool(_aboard.get())
+
+
 @contextmanager
 def flying(flight: Flight | None) -> Iterator[None]:
     """Take note that the code in a `with` block runs on behalf of a flight."""
@@ -135,7 +142,7 @@ LIVING: weakref.WeakSet[Flights] = weakref.WeakSet()
 def _start_anew() -> None:
     """In a forked child: the lock may be held by a thread that is not here."""
     global _graph  # the one lock of the process
-    _graph = threading.Lock()
+    _graph = threading.RLock()
     for flights in list(LIVING):
         flights.forget()
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 import memostore.config as config
 from memostore.aliases import Alias, aliases_of, defaults_of
-from memostore.errors import UnkeyableArgument
-from memostore.keys.preview import preview_json
-from memostore.mapping import Looked, mapped, mapped_on_loop
+from memostore.driving import drive
+from memostore.mapping import Looked, mapped
 from memostore.pools import Called
-from memostore.remembering import Missing, Result
+from memostore.remembering import DUE, LARGE, NEW, RAISED, Missing, Result
 from memostore.results import Source, framed
-from memostore.switches import DISABLED, REFRESHING, switched
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
 
     from memostore.options import Options
     from memostore.records import StoredCall
+    from memostore.tally import Tallies
 
 __all__ = ["ManyCalls"]
 
@@ -32,13 +30,10 @@ class ManyCalls(Generic[R]):
 
     __wrapped__: Callable[..., R]
     _options: Options
+    _tallies: Tallies
     _planned: Callable[[], Any]
-    _store: Callable[[], Any]
-    _keys: Callable[[Any, Any], Any]
-    _bound: Callable[[Any, Any], tuple[Any, ...]]
-    _key: Callable[[Any, Any], bytes]
-    _hits: Any
-    _misses: Any
+    _begun: Callable[[Any, Any], Any]
+    _mapped: Any = staticmethod(mapped)
 
     @property
     def memo_names(self) -> list[tuple[str, str]]:
@@ -66,8 +61,7 @@ class ManyCalls(Generic[R]):
         >>> area.map([1, 2, 3], [10, 10, 20], executor="threads")
         [10, 20, 60]
         """
-        run: Any = mapped_on_loop if inspect.iscoroutinefunction(self.__wrapped__) else mapped
-        return run(self, (iterable, *more), executor, progress, errors)  # type: ignore[no-any-return]
+        return self._mapped(self, (iterable, *more), executor, progress, errors)  # type: ignore[no-any-return]
 
     @overload
     def results(
@@ -98,48 +92,58 @@ class ManyCalls(Generic[R]):
         for name, flag in (("frame", frame), ("all_versions", all_versions), ("values", values)):
             config.flag(flag, name)
         sources = [Source(*name) for name in self.memo_names] if all_versions else self._sources()
-        calls = self._planned().store.results_of(sources, values)
+        calls = self._planned().caller.store.results_of(sources, values)
         left_out = [name for name, is_there in (("code", all_versions), ("result", values)) if not is_there]
         return framed(calls, left_out) if frame else calls
 
     def _sources(self) -> list[Source]:
         """Return where results are that a call of the present code would find."""
-        plan, options = self._planned(), self._options
-        version = plan.code.current()
+        caller, options = self._planned().caller, self._options
+        version = caller.code.current()
         defaults = defaults_of(self.__wrapped__) if options.new_defaults else None
-        older = aliases_of(version, options.formerly, defaults, plan.store.code_versions)
+        older = aliases_of(version, options.formerly, defaults, caller.store.code_versions)
         return [Source.of(alias) for alias in (Alias(version, {}), *older)]
 
-    def _look(self, /, *args: Any, under_way: Container[bytes] = ()) -> Looked:
-        """Return what is stored for a call, counted as a hit; a key that is `under_way` is not looked for."""
-        mode = switched(self._store)
-        if mode == DISABLED:
+    def _look(self, /, *args: Any, under_way: Container[bytes] = (), whole: bool = True) -> Looked:
+        """Return what is stored for a call, counted as a hit; raise a stored error.
+
+        A key that is `under_way` is not looked for. Without `whole`, a value that lies in pieces is not read.
+        """
+        begun = self._begun(args, {})
+        if begun is None:
             return Looked(None)
-        try:
-            keys = self._keys(args, {})
-            key = next(keys)
-        except UnkeyableArgument:
-            raise
-        except TypeError:  # arguments that do not fit: the call says best what is wrong
-            return Looked(None)
-        if key in under_way or mode == REFRESHING:
-            return Looked(key)
-        plan = self._planned()
-        for one in (key, *keys):
-            found = plan.store.recall(one, plan.code.version)
-            if type(found) is not Missing:
-                self._hits.add()
-                return Looked(key, True, found)
-        return Looked(key)
+        plan, call, anew = begun
+        if call.key in under_way or anew:
+            return Looked(call.key)
+        found = self._found(plan.caller, call, whole)
+        if type(found) is not Missing:
+            self._tallies.hits.add()
+            return Looked(call.key, True, found)
+        if found.reason == RAISED or (found.reason == DUE and self._options.refreshes):
+            return Looked(call.key, True, drive(plan.result(call, found)))  # the steps of such a hit: nothing is run
+        return Looked(call.key, is_large=found is LARGE)
+
+    @staticmethod
+    def _found(caller: Any, call: Any, whole: bool) -> Any:
+        """Return what is stored under a call's own key or that of older code, or Missing."""
+        found = caller.store.recall(call.key, call.version, whole)
+        if type(found) is Missing and found.reason == "new":
+            for key, alias in caller.older(call):
+                older = caller.store.recall(key, alias.version, True)
+                if type(older) is not Missing or older.reason in (DUE, RAISED):
+                    if alias.added:  # from now on, an edit of the code is one of a version that has the parameter
+                        caller.store.enter_code(call.version)
+                    return older
+        return found
 
     def _look_again(self, key: bytes) -> Looked:
         """Return what has been stored under a key meanwhile, counted as a hit."""
-        plan = self._planned()
-        found = plan.store.recall(key, plan.code.version)
-        if type(found) is Missing:
+        caller = self._planned().caller
+        found = caller.store.recall(key, caller.code.version)
+        if type(found) is Missing and found.reason != DUE:
             return Looked(key)
-        self._hits.add()
-        return Looked(key, True, found)
+        self._tallies.hits.add()
+        return Looked(key, True, found.value if type(found) is Missing else found)
 
     def _adopt(self, /, *args: Any, called: Called, key: bytes | None) -> None:
         """Count the miss of a call that another process has computed, and store the result.
@@ -147,12 +151,14 @@ class ManyCalls(Generic[R]):
         That process may have had other code, or may have read other files: only if the key is the same there, and
         here before and after, is it this call's result.
         """
-        plan = self._planned()
-        version, now = plan.code.current(), self._key(args, {})
-        self._misses.add()
-        plan.store.missed(now, version, Missing("new"))
-        if now == key == bytes.fromhex(called.key):
-            shown = preview_json(plan.names, self._bound(args, {}))
-            plan.store.keep(now, version, Result(called.value, called.seconds, shown), self._options)
+        caller = self._planned().caller
+        call = caller.call(args, {})
+        self._tallies.misses.add()
+        caller.store.missed(call.key, call.version, NEW, lambda: caller.question(call))
+        if call.key == key == bytes.fromhex(called.key):
+            tags = caller.options.tags_of(args, {})
+            result = Result(called.value, called.seconds, caller.shown(call), tags)
+            caller.store.keep(call.key, call.version, result, caller.options)
         else:
-            plan.store.skip(now, version, "the process that computed it has other code or has read other data", "other")
+            reason = "the process that computed it has other code, or has read other data"
+            caller.store.skip(call.key, call.version, reason, "elsewhere")

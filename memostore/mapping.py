@@ -16,7 +16,7 @@ from memostore.errors import InvalidArgument
 from memostore.pools import NO_RESULT, Called, Pool, pool_for
 from memostore.progress import Counts, Shows, shown
 
-__all__ = ["ERRORS_CHOICES", "Looked", "Mapped", "mapped", "mapped_on_loop"]
+__all__ = ["ERRORS_CHOICES", "Looked", "Mapped", "mapped", "mapped_on_loop", "not_mapped"]
 
 ERRORS_CHOICES = ("raise", "collect")
 CALLS_ON_A_LOOP = 32  # coroutines that run at once
@@ -25,11 +25,15 @@ Args = tuple[Any, ...]
 
 
 class Looked(NamedTuple):
-    """What is stored for a call: a value, if it is a hit. The key is None where none is taken."""
+    """What is stored for a call: a value, if it is a hit. The key is None where none is taken.
+
+    A value that `is_large` is there, but has not been read.
+    """
 
     key: bytes | None
     is_hit: bool = False
     value: Any = None
+    is_large: bool = False
 
 
 class Mapped(Protocol):
@@ -40,7 +44,7 @@ class Mapped(Protocol):
     def __call__(self, *args: Any) -> Any:
         """Call it."""
 
-    def _look(self, /, *args: Any, under_way: Any = ()) -> Looked:
+    def _look(self, /, *args: Any, under_way: Any = (), whole: bool = True) -> Looked:
         """Return what is stored for a call, counted as a hit; a key that is `under_way` is not looked for."""
 
     def _look_again(self, key: bytes) -> Looked:
@@ -53,10 +57,11 @@ class Mapped(Protocol):
 class Miss:
     """A call to be run, for its own place in the list of results and for those of its duplicates."""
 
-    __slots__ = ("args", "error", "is_done", "key", "places", "value")
+    __slots__ = ("args", "error", "is_done", "is_large", "key", "places", "value")
 
-    def __init__(self, key: bytes | None, args: Args, place: int) -> None:
-        self.key = key
+    def __init__(self, looked: Looked, args: Args, place: int) -> None:
+        self.key = looked.key
+        self.is_large = looked.is_large  # what is called will read it
         self.args = args
         self.places = [place]
         self.is_done = False
@@ -67,12 +72,13 @@ class Miss:
 class Ledger:
     """The calls of one map in their order. `failed` is the place of the first error, where errors are to be raised."""
 
-    def __init__(self, callee: Mapped, collects: bool) -> None:
+    def __init__(self, callee: Mapped, collects: bool, whole: bool = True) -> None:
         self.callee = callee
         self.results: list[Any] = []
         self.counts = Counts()
         self.failed: int | None = None
         self._collects = collects
+        self._whole = whole  # whether large values may be read here
         self._misses: dict[bytes, Miss] = {}
 
     def take(self, args: Args) -> Miss | None:
@@ -80,7 +86,7 @@ class Ledger:
         place = len(self.results)
         self.results.append(None)
         try:
-            looked = self.callee._look(*args, under_way=self._misses)
+            looked = self.callee._look(*args, under_way=self._misses, whole=self._whole)
         except Exception as error:  # noqa: BLE001 # it is the result of this call: an argument that can't be keyed, ...
             self._put_error(place, error)
             return None
@@ -89,7 +95,7 @@ class Ledger:
             return None
         known = None if looked.key is None else self._misses.get(looked.key)
         if known is None:
-            return self._entered(Miss(looked.key, args, place))
+            return self._entered(Miss(looked, args, place))
         known.places.append(place)
         if known.is_done:
             self._put_duplicate(place, known)
@@ -103,8 +109,11 @@ class Ledger:
         except Exception as error:  # noqa: BLE001 # `cache_if` is the user's own
             return self.fail(miss, error)
         miss.is_done, miss.value, miss.args = True, called.value, ()
-        self.results[miss.places[0]] = called.value
-        self.counts = self.counts._replace(computed=self.counts.computed + 1)
+        if miss.is_large:
+            self._put_hit(miss.places[0], called.value)
+        else:
+            self.results[miss.places[0]] = called.value
+            self.counts = self.counts._replace(computed=self.counts.computed + 1)
         for place in miss.places[1:]:
             self._put_duplicate(place, miss)
         return None
@@ -172,7 +181,7 @@ def mapped_on_loop(
     """Return a coroutine that does as `mapped`, with up to 32 coroutines at once on the running loop."""
     if executor is not None:
         raise InvalidArgument(f"executor={executor!r}: a coroutine function runs on its event loop; leave it None")
-    ledger, calls = _opened(callee, iterables, progress, errors)
+    ledger, calls = _opened(callee, iterables, progress, errors, whole=False)
 
     async def results() -> list[Any]:
         with shown(callee.__name__, _length(iterables), progress) as show:
@@ -182,13 +191,20 @@ def mapped_on_loop(
     return results()
 
 
-def _opened(callee: Mapped, iterables: Args, progress: Any, errors: Any) -> tuple[Ledger, Iterator[Args]]:
+def not_mapped(callee: Mapped, *_: Any) -> Any:
+    """Refuse a generator function: its calls do nothing yet, so there is nothing to run, to wait for or to collect."""
+    raise InvalidArgument(f"map() can't call {callee.__name__}, a generator function: write [f(x) for x in items]")
+
+
+def _opened(
+    callee: Mapped, iterables: Args, progress: Any, errors: Any, whole: bool = True
+) -> tuple[Ledger, Iterator[Args]]:
     config.flag(progress, "progress")
     collects = config.choice(errors, ERRORS_CHOICES, "errors") == "collect"
     for iterable in iterables:
         if not isinstance(iterable, Iterable) and not hasattr(iterable, "__getitem__"):
             raise InvalidArgument(f"map() was given {iterable!r}, which is not iterable: pass a list of arguments")
-    return Ledger(callee, collects), zip(*iterables, strict=False)
+    return Ledger(callee, collects, whole), zip(*iterables, strict=False)
 
 
 def _length(iterables: Args) -> int | None:

@@ -40,11 +40,12 @@ class StoredCall:
     """One stored call of a function with its result. Times are in UTC; `size` is bytes as stored.
 
     `arguments` are as they are shown, long ones shortened. `result` is a copy of its own, None where it was not asked
-    for.
+    for, or where an `error` is stored.
     """
 
     arguments: dict[str, Any]
     result: Any
+    error: BaseException | None
     created: datetime
     compute_seconds: float
     size: int

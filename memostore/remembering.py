@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from memostore.aliases import Earlier
 from memostore.explain import Ask, Explanation, Question
 from memostore.fingerprint import CodeVersion
+from memostore.flight import Flights
 from memostore.keys.registered import RuleFor
 from memostore.options import Options
+from memostore.recording import Player, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,30 +19,69 @@ if TYPE_CHECKING:
     from memostore.records import Entry, StoredCall
     from memostore.results import Source
 
-__all__ = ["Missing", "Remembers", "Result"]
+__all__ = [
+    "CORRUPT", "DUE", "EXPIRED", "FAULT", "LARGE", "NEW", "RAISED", "REFRESH", "UNLOADABLE", "Missing", "Remembers",
+    "Result",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Why there is no value: an answer of `Remembers.recall` that no function can return."""
+    """Why there is no value: an answer of `Remembers.recall` that no function can return.
+
+    Two are hits of another kind, which ordinary hits pay nothing for: DUE has a `value` that is to be computed anew in
+    the background, RAISED has the error that the function raised.
+    """
 
     reason: str
+    value: Any = None
+
+
+NEW: Final = Missing("new")
+EXPIRED: Final = Missing("expired")
+CORRUPT: Final = Missing("corrupt")
+UNLOADABLE: Final = Missing("unloadable")
+FAULT: Final = Missing("fault")
+REFRESH: Final = Missing("refresh")
+LARGE: Final = Missing("large")  # it is there, and reading it takes its time
+DUE: Final = "due"
+RAISED: Final = "raised"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A value just computed, with what is stored beside it."""
+    """What a call just came to, with what is stored beside it; `error` is what it raised."""
 
     value: Any
     seconds: float
     arguments: str
+    tags: tuple[str, ...] = ()
+    error: BaseException | None = None
 
 
 class Remembers(Protocol):
     """What a wrapper needs of a store."""
 
-    def recall(self, key: bytes, version: CodeVersion) -> Any:
-        """Return the stored value, or Missing with the reason."""
+    flights: Flights
+
+    def recall(self, key: bytes, version: CodeVersion, whole: bool = True) -> Any:
+        """Return the stored value, or Missing with the reason; without `whole`, LARGE for a value in pieces."""
+
+    def replay(self, key: bytes, version: CodeVersion) -> Player | Missing:
+        """Return what reads a stored stream, or Missing with the reason; Missing may be DUE with one."""
+
+    def is_due(self, key: bytes) -> bool:
+        """Say whether a result is to be computed anew before it expires."""
+
+    @property
+    def stores(self) -> bool:
+        """Whether results can be stored at all."""
+
+    def claim(self, key: bytes) -> bool:
+        """Claim a key among the processes of this computer; say whether it is ours now."""
+
+    def give_back(self, key: bytes) -> None:
+        """Let other processes claim a key."""
 
     def missed(self, key: bytes, version: CodeVersion, missing: Missing, ask: Ask | None = None) -> None:
         """Take note of a miss; `ask` makes the question that tells more than the bare reason."""
@@ -52,11 +93,25 @@ class Remembers(Protocol):
     def rule_for(self) -> RuleFor:
         """What finds the rule by which a type's values are keyed."""
 
-    def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped") -> None:
+    def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped") -> bool:
         """Tell that a result is returned and not stored; warn once for each function and kind of reason."""
 
-    def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> None:
-        """Store a result if it can be stored."""
+    def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> bool:
+        """Store a result if it can be stored; say whether it was."""
+
+    def recorder(self, key: bytes) -> Recorder | None:
+        """Return what records a stream, None where nothing can be stored."""
+
+    def record(self, key: bytes, version: CodeVersion, recorder: Recorder) -> bool:
+        """Write the pieces of a stream that are full; say whether to go on recording."""
+
+    def keep_stream(
+        self, key: bytes, version: CodeVersion, result: Result, options: Options, recorder: Recorder
+    ) -> bool:
+        """Store a stream that has come to its end; say whether it was stored."""
+
+    def give_up(self, recorder: Recorder) -> None:
+        """Drop a recording."""
 
     def facts(self, code: bytes) -> bytes | None:
         """Return what is remembered of a code object."""

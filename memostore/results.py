@@ -7,15 +7,19 @@ So no transaction is open while the caller works with a result, and what is stor
 from __future__ import annotations
 
 import json
+import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import memostore.codec as codec
 from memostore.backends.protocol import Backend, Execute, binding_of
+from memostore.driving import Done
 from memostore.errors import CorruptEntry, MissingExtra, Unloadable
 from memostore.explain.lookup import moment
 from memostore.keys.preview import preview
+from memostore.raised import StoredError, revived
+from memostore.recording import NEEDED, End, Player, player_of
 from memostore.records import StoredCall
 from memostore.telling import Teller
 
@@ -44,10 +48,10 @@ WHERE entry.id IN ({{ids}})
 """
 TAGS = "SELECT entry_id, name FROM tag WHERE entry_id IN ({ids}) ORDER BY name"
 
-# The columns of a frame beside those of the arguments, in their order. `code` is there where all versions are.
-BESIDE_ARGUMENTS = ("result", "compute_seconds", "size", "hit_count", "created", "code")
+# The columns of a frame beside those of the arguments, in their order. `error` is there where one is stored, and `code`
+# where all versions are.
+BESIDE_ARGUMENTS = ("result", "error", "compute_seconds", "size", "hit_count", "created", "code")
 
-GONE = object()  # removed since it was listed
 Call = dict[str, Any]  # the fields of a StoredCall that is being put together
 
 
@@ -96,12 +100,12 @@ class ShowsResults:
             page = numbers[start : start + PAGE]
             for call in self._backend.look(lambda ask, page=page: _page(ask, page, sources)):  # type: ignore[misc]
                 try:
-                    result = _loaded(self._backend, bytes.fromhex(call["key"])) if values else None
+                    done = _loaded(self._backend, bytes.fromhex(call["key"]), sources[0].qualname) if values else Done()
                 except Unloadable as error:
                     lost.add(call, error)
                     continue
-                if result is not GONE:
-                    yield StoredCall(**call, result=result)
+                if done is not None:
+                    yield StoredCall(**call, result=done.value, error=done.error)
         if lost.count:
             self._teller.warn(sources[0].qualname, f"{lost.count} {lost.first}", str(lost))
 
@@ -158,22 +162,44 @@ def _arguments(text: str | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _loaded(backend: Backend, key: bytes) -> Any:
-    """Return the value of a key, checked as a hit's is, or GONE; raise Unloadable."""
+def _loaded(backend: Backend, key: bytes, function: str) -> Done | None:
+    """Return the value of a key or the error that it holds, checked as a hit's is, or None: it is gone.
+
+    Raises Unloadable.
+    """
     row = backend.fetch(key)
-    pieces: Iterable[bytes] | None = None
+    pieces: Iterable[bytes] = ()
     if row is not None and row[1] is None:
         row, pieces = backend.fetch_pieces(key) or (None, ())
     if row is None:
-        return GONE
-    _, content, checksum, name, created, expires, _ = row
+        return None
+    _, content, checksum, name, created, expires, _, _ = row
     try:
+        if name.startswith(codec.STREAM):
+            return Done(list(_items(player_of(backend, key, row))))
         binding = binding_of(key, name, created, expires)
         if content is not None:
-            return codec.decode(name, content, binding, checksum)
-        return codec.decode_pieces(name, pieces or (), binding, checksum)
-    except (TypeError, AttributeError, ValueError) as error:  # a column that holds what is never written
+            return Done(codec.decode(name, content, binding, checksum))
+        return Done(codec.decode_pieces(name, pieces, binding, checksum))
+    except codec.HoldsError as held:
+        return Done(None, _error(held.stored, function, created))
+    except (TypeError, AttributeError, ValueError, struct.error) as error:  # a column that holds what is never written
         raise CorruptEntry(str(error)) from error
+
+
+def _error(stored: Any, function: str, created: float) -> BaseException:
+    if not isinstance(stored, StoredError):
+        raise CorruptEntry("the entry holds no error")
+    return revived(stored, function, created)
+
+
+def _items(player: Player) -> Iterator[Any]:
+    """Yield the items of a stored stream."""
+    while type(item := player.next()) is not End:
+        if item is NEEDED:
+            player.load()
+        else:
+            yield item
 
 
 # As a table
@@ -186,12 +212,13 @@ def framed(calls: Iterable[StoredCall], leave_out: Iterable[str]) -> pandas.Data
     except ImportError as error:
         raise MissingExtra("results(frame=True) needs pandas: pip install pandas") from error
     listed = list(calls)
+    left_out = {*leave_out, *(() if any(call.error for call in listed) else ("error",))}
     names = list(dict.fromkeys(name for call in listed for name in call.arguments))
     columns = {_column(name): [call.arguments.get(name) for call in listed] for name in names}
     for name in BESIDE_ARGUMENTS:
-        if name not in set(leave_out):
+        if name not in left_out:
             columns[name] = [getattr(call, name) for call in listed]
-    return pandas.DataFrame({name: pandas.Series(items, dtype=None) for name, items in columns.items()})
+    return pandas.DataFrame({name: pandas.Series(items) for name, items in columns.items()})
 
 
 def _column(name: str) -> str:

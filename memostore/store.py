@@ -1,8 +1,7 @@
-"""The store: the only module that orders the steps of a hit and of a miss."""
+"""The store: one database, opened, with all that can be asked of it and done with it."""
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
@@ -14,20 +13,23 @@ import memostore.codec as codec
 import memostore.config as config
 from memostore.backends.choose import backend_for
 from memostore.backends.null import NullBackend
-from memostore.backends.protocol import Execute, NewEntry, Use, binding_of, entry_id
+from memostore.backends.protocol import Use
 from memostore.catalogue import Catalogue
 from memostore.counters import Counters
 from memostore.digest import digest_parts
-from memostore.errors import CorruptEntry, InvalidArgument, StoreError, Unloadable, Unstorable
-from memostore.events import Event, Evicted, Hit, Hook, Stored
-from memostore.eviction import Limits, make_room, policy, rank_anew
+from memostore.errors import InvalidArgument, Unstorable
+from memostore.events import Event, Hook
+from memostore.eviction import Limits, policy
 from memostore.fingerprint import CodeVersion
+from memostore.flight import Flights
+from memostore.keeping import Keeps
 from memostore.keys.call import call_key, function_prefix
 from memostore.keys.preview import preview_json
 from memostore.keys.registered import RegistersKeys, RuleFor
 from memostore.known_code import KnowsCode
-from memostore.memo import Memo, PassThrough
+from memostore.memo import Home, Memo
 from memostore.options import MemoizeOptions, Options
+from memostore.recalling import Recalls
 from memostore.remembering import Missing, Result
 from memostore.results import ShowsResults
 from memostore.switches import Switches
@@ -39,18 +41,13 @@ __all__ = ["Store"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NEW: Final = Missing("new")
-EXPIRED: Final = Missing("expired")
-CORRUPT: Final = Missing("corrupt")
-UNLOADABLE: Final = Missing("unloadable")
-FAULT: Final = Missing("fault")
 
 # Values under names of the user's own are entries of this "function".
 PUT: Final = CodeVersion("memostore", "Store.put", digest_parts(b"v", [b"put"]), None)
 PUT_PREFIX: Final = function_prefix(PUT.module, PUT.qualname, PUT.fingerprint, "")
 
 
-class Store(Catalogue, KnowsCode, RegistersKeys, ShowsResults, Switches):
+class Store(Catalogue, Recalls, Keeps, KnowsCode, RegistersKeys, ShowsResults, Switches):
     """A place where results are remembered: one SQLite file, opened, and created if need be, right here.
 
     `path` is a path, an SQLAlchemy URL (`sqlite:///results.db`), ":memory:", or None, which remembers nothing.
@@ -92,6 +89,8 @@ class Store(Catalogue, KnowsCode, RegistersKeys, ShowsResults, Switches):
             raise InvalidArgument(f"clock={clock!r} must be a function that returns seconds since 1970")
         self._clock = clock
         self._ranked = self._closed = False
+        self.flights = Flights()
+        self._given_up: list[int] = []
         self._backend = backend_for(
             path, timeout=config.duration(timeout, "timeout"), read_only=config.flag(read_only, "read_only")
         )
@@ -114,7 +113,7 @@ class Store(Catalogue, KnowsCode, RegistersKeys, ShowsResults, Switches):
 
         Raises InvalidArgument where an option can't be used.
         """
-        return decorate(lambda: self, self._wrapper, function, options)
+        return decorate(Home(lambda: self, passes=isinstance(self._backend, NullBackend)), function, options)
 
     cache = memoize  # the word of joblib.Memory, by which scikit-learn's Pipeline(memory=store) asks
 
@@ -130,12 +129,14 @@ class Store(Catalogue, KnowsCode, RegistersKeys, ShowsResults, Switches):
         ...     store.get(("weights", 3)), ("weights", 4) in store
         ([0.1, 0.2], False)
         """
-        options = Options.checked(ttl=ttl, tags=tags)
-        result = Result(value, 0.0, preview_json(["name"], [name]))
+        config.optional_duration(ttl, "ttl")
+        options = Options.checked(ttl=ttl, tags=() if callable(tags) else tags)
+        result = Result(value, 0.0, preview_json(["name"], [name]), options.tags_of((), {}))
         payload = codec.encode(value, self._compress)
         if not self._limits.admits(payload.size):
             raise Unstorable(f"the value's {payload.size} bytes are more than max_size={self._limits.max_size} allows")
-        self._teller.guarded("saving", lambda: self._save(_named(name, self.rule_for), PUT, result, payload, options))
+        times = options.times(options.ttl_of(value), self._now())
+        self._teller.guarded("saving", lambda: self._save(_named(name, self.rule_for), PUT, result, payload, times))
 
     def get(self, name: Any, default: Any = None) -> Any:
         """Return the value stored under a name, or `default`."""
@@ -149,93 +150,6 @@ class Store(Catalogue, KnowsCode, RegistersKeys, ShowsResults, Switches):
     def __contains__(self, name: Any) -> bool:
         """Say whether a value is stored under a name and has not expired."""
         return self.holds(_named(name, self.rule_for))
-
-    # The steps of a hit
-
-    def recall(self, key: bytes, version: CodeVersion) -> Any:
-        """Return the stored value of a key and count a hit, or return Missing with the reason."""
-        try:
-            row = self._backend.fetch(key)
-            if row is None:
-                return NEW
-            _, content, checksum, name, created, expires, seconds = row
-            now = self._clock()
-            if expires is not None and expires <= now:
-                return EXPIRED
-            if content is None:
-                value = self._decode_pieces(key)
-            else:
-                value = codec.decode(name, content, binding_of(key, name, created, expires), checksum)
-            self._counters.add((version, now, key, seconds + 0.0))
-        except (StoreError, Unloadable) as error:
-            return self._missing_by(error)
-        except (TypeError, AttributeError, ValueError, struct.error):  # a column that holds what we never write
-            return CORRUPT
-        if self._teller.listens(Hit):
-            self._teller.emit(Hit(key.hex(), version.name, now - created, self._backend.size_of(key), seconds))
-        return value
-
-    def _decode_pieces(self, key: bytes) -> Any:
-        whole = self._backend.fetch_pieces(key)
-        if whole is None:
-            raise CorruptEntry("the entry was removed while it was read")
-        (_, _, checksum, name, created, expires, _), pieces = whole
-        return codec.decode_pieces(name, pieces, binding_of(key, name, created, expires), checksum)
-
-    def _missing_by(self, error: Exception) -> Missing:
-        if isinstance(error, CorruptEntry):
-            return CORRUPT
-        if isinstance(error, Unloadable):
-            return UNLOADABLE
-        self._teller.fault("reading", error)
-        return FAULT
-
-    def holds(self, key: bytes) -> bool:
-        """Say whether a key is stored and has not expired, without loading or counting anything."""
-        row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
-        return row is not None and (row[5] is None or row[5] > self._now())
-
-    # The steps of a miss
-
-    def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> None:
-        """Store a result if its function, its kind and its size allow; otherwise say why not."""
-        if self._backend.read_only:
-            return None
-        if options.cache_if is not None and not options.cache_if(result.value):
-            return self.skip(key, version, "cache_if said no", warns=False)
-        try:
-            payload = codec.encode(result.value, self._compress)
-        except Unstorable as error:
-            return self.skip(key, version, str(error))
-        if not self._limits.admits(payload.size):
-            return self.skip(key, version, f"its {payload.size} bytes are more than max_size={self._limits.max_size}")
-        self._teller.guarded("saving", lambda: self._save(key, version, result, payload, options))
-        return None
-
-    def clock(self) -> float:
-        """Return the seconds that computing is timed by: a clock that never jumps."""
-        return time.perf_counter()
-
-    def _save(self, key: bytes, version: CodeVersion, result: Result, payload: codec.Payload, options: Options) -> None:
-        now = self._now()
-        expires = None if options.ttl is None else now + options.ttl
-        checksum = codec.checksum(binding_of(key, payload.codec, now, expires), payload.pieces)
-        new = NewEntry(key, version, result.arguments, now, expires, result.seconds, payload, checksum, options.tags)
-        uses = self._counters.take() if self._limits else []  # who was hit a moment ago is not the one to evict
-        try:
-            evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, key, now))
-        except BaseException:
-            self._counters.give_back(uses)
-            raise
-        self._teller.emit(Stored(key.hex(), version.name, payload.size, result.seconds))
-        for event in evicted:
-            self._teller.emit(event)
-
-    def _make_room(self, execute: Execute, key: bytes, now: float) -> list[Evicted]:
-        if not self._ranked:
-            rank_anew(execute, self._rank)
-            self._ranked = True
-        return make_room(execute, self._limits, self._rank, entry_id(key), now)
 
     # Around it
 
@@ -281,6 +195,8 @@ class Store(Catalogue, KnowsCode, RegistersKeys, ShowsResults, Switches):
         """Write what is counted and let go of the file. A function memoized with this store computes from then on."""
         if not self._closed:
             self._counters.close()
+            if self._given_up:
+                self._teller.guarded("saving", self._forget_recordings)
             self._closed = True
             self._backend.close()
 
@@ -311,10 +227,6 @@ class Store(Catalogue, KnowsCode, RegistersKeys, ShowsResults, Switches):
         return f"Store({str(self.path) if self.path else self.url or None!r})"
 
     def _open(self) -> None:
-        if isinstance(self._backend, NullBackend):
-            self._wrapper: type[Memo[Any, Any]] = PassThrough
-            return
-        self._wrapper = Memo
         self._teller.guarded("opening", self._backend.open)
 
     def _write_uses(self, uses: list[Use]) -> None:

@@ -6,7 +6,7 @@ import itertools
 import threading
 from typing import NamedTuple
 
-__all__ = ["CacheInfo", "Tally"]
+__all__ = ["CacheInfo", "Tallies", "Tally"]
 
 
 class _Counts(NamedTuple):
@@ -48,3 +48,16 @@ class Tally:
         with self._lock:
             self._looks += 1
             return self.add() - (self._looks - 1)
+
+
+class Tallies:
+    """The hits and misses of one function."""
+
+    __slots__ = ("hits", "misses")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Start both anew."""
+        self.hits, self.misses = Tally(), Tally()

@@ -156,7 +156,7 @@ def test_bad_options_of_memoize_are_refused_when_the_function_is_decorated(optio
 
 def test_an_unknown_option_is_refused_with_a_list_of_the_known():
     with pytest.raises(
-        InvalidArgument, match=r"no option 'tll': .*ttl, ignore, key, typed, code, version, .*name"
+        InvalidArgument, match=r"no option 'tll': .*ttl, stale_for, .*ignore, key, typed, code, version, .*name"
     ):
         Store(None).memoize(tll=5)
 

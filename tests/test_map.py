@@ -656,10 +656,66 @@ def test_on_a_terminal_progress_is_a_bar_and_what_is_printed_goes_where_it_went(
     assert "1 hit, 2 computed, 0 errors" in shown
 
 
+# What else is stored
+
+
+@each_executor
+def test_a_stored_error_is_an_error_of_its_item_and_a_hit(store, runs, executor):
+    @store.memoize(cache_errors=Failed)
+    def half(x):
+        runs.append(x)
+        if x % 2:
+            raise Failed(x)
+        return x // 2
+
+    half.map([2, 3], errors="collect")
+    assert [repr(r) for r in half.map([2, 3], executor=executor, errors="collect")] == ["1", "Failed(3)"]
+    with pytest.raises(Failed):
+        half.map([2, 3], executor=executor)
+    assert runs == [2, 3]
+    assert half.cache_info()[:2] == (4, 2)
+
+
+@pytest.mark.parametrize("executor", [None, "threads"])
+def test_a_result_that_is_due_is_returned_and_computed_anew_behind_it(store, clock, runs, executor):
+    @store.memoize(ttl=60, stale_for=600)
+    def count(x):
+        runs.append(x)
+        return len(runs)
+
+    assert count.map([1]) == [1]
+    clock.advance(100)
+    assert count.map([1, 1], executor=executor) == [1, 1]
+    deadline = time.monotonic() + 10
+    while count.lookup(1) != 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (count(1), runs) == (2, [1, 1])
+
+
+def test_results_of_older_code_that_stand_for_the_present_one_are_hits(store, runs):
+    def body(x):
+        return [x]
+
+    store.memoize(name="prep.old")(body).map([1, 2])
+    new = store.memoize(name="prep.new", formerly=["prep.old"])(body)
+    assert new.map([1, 2, 3], executor="threads") == [[1], [2], [3]]
+    assert new.cache_info()[:2] == (2, 1)
+
+
+def test_a_generator_function_has_no_map(store):
+    @store.memoize
+    def letters(text):
+        yield from text
+
+    with pytest.raises(InvalidArgument, match=r"a generator function: write \[f\(x\) for x in items\]"):
+        letters.map(["ab"])
+
+
 # Coroutine functions
 
 
-def test_a_coroutine_function_s_map_is_awaited(store, runs):
+def awaited(store, runs, **options):
+    @store.memoize(**options)
     async def square(x):
         runs.append(x)
         await asyncio.sleep(0)
@@ -667,20 +723,105 @@ def test_a_coroutine_function_s_map_is_awaited(store, runs):
             raise Failed(x)
         return [x * x]
 
-    try:
-        square = store.memoize(square)
-    except InvalidArgument:
-        pytest.skip("coroutine functions can't be memoized yet")
+    return square
+
+
+def test_a_coroutine_function_s_map_is_awaited(store, runs):
+    square = awaited(store, runs)
 
     async def main():
+        await square(5)
         assert await square.map([3, 5, 3]) == [[9], [25], [9]]
+        assert (runs, square.cache_info()[:2]) == ([5, 3], (2, 2))
         results = await square.map(range(100), errors="collect")
         assert [repr(result) for result in results] == [f"[{x * x}]" if x != 13 else "Failed(13)" for x in range(100)]
-        with pytest.raises(Failed):
-            await square.map([13, 14])
-        with pytest.raises(InvalidArgument, match="leave it None"):
-            square.map([1], executor="threads")
+        assert sorted(runs) == list(range(100))
 
     asyncio.run(main())
-    assert runs[:2] == [3, 5]
 
+
+def test_coroutines_run_at_once_but_no_more_than_32(store):
+    running, most, all_are_there = set(), [], asyncio.Event()
+
+    @store.memoize(code="body")
+    async def call(x):
+        running.add(x)
+        if len(running) == 32:
+            all_are_there.set()
+        await asyncio.wait_for(all_are_there.wait(), 10)
+        most.append(len(running))
+        running.discard(x)
+
+    asyncio.run(call.map(range(100)))
+    assert max(most) == 32
+
+
+def test_the_first_error_of_a_coroutine_is_raised_and_the_later_ones_are_cancelled(store, runs):
+    cancelled = []
+
+    @store.memoize
+    async def call(x):
+        try:
+            await asyncio.sleep(0 if x == 13 else 0.02 if x == 12 else 60)
+        except asyncio.CancelledError:
+            cancelled.append(x)
+            raise
+        if x == 13:
+            raise Failed(x)
+        return x
+
+    with pytest.raises(Failed):
+        asyncio.run(call.map([12, 13, 14]))
+    assert cancelled == [14]
+    assert call.is_cached(12)
+
+
+def test_a_map_of_coroutines_that_is_cancelled_cancels_them(store, runs):
+    started, cancelled = [], []
+
+    @store.memoize
+    async def call(x):
+        started.append(x)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(x)
+            raise
+
+    async def main():
+        task = asyncio.ensure_future(call.map([1, 2]))
+        while len(started) < 2:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert cancelled == [1, 2]
+
+
+def test_a_large_result_is_read_beside_the_loop_and_counts_as_a_hit(store, capsys):
+    @store.memoize
+    async def zeros(x):
+        return bytes(x)
+
+    asyncio.run(zeros.map([1_000_000, 3]))
+    capsys.readouterr()
+    assert [len(item) for item in asyncio.run(zeros.map([1_000_000, 3, 1_000_000], progress=True))] == [10**6, 3, 10**6]
+    assert capsys.readouterr().err.startswith("zeros: 3 calls: 3 hits, 0 computed, 0 errors")
+    assert zeros.cache_info()[:2] == (3, 2)
+
+
+def test_a_coroutine_function_takes_no_executor(store, runs):
+    with pytest.raises(InvalidArgument, match="runs on its event loop; leave it None"):
+        awaited(store, runs).map([1], executor="threads")
+
+
+def test_a_method_that_is_a_coroutine_function_has_it_too(store):
+    class Model:
+        @store.memoize
+        async def predict(self, x):
+            return 2 * x
+
+    assert asyncio.run(Model().predict.map([1, 2])) == [2, 4]

@@ -448,10 +448,12 @@ def test_cache_clear_before_the_first_call(store):
 def test_cache_parameters(store):
     given = {
         "ttl": "1h", "ignore": ["y"], "key": len, "typed": False, "version": "v2", "name": "n", "tags": ["a", "b"],
-        "cache_if": bool,
+        "cache_if": bool, "stale_for": "1m", "refresh_ahead": 60, "cache_errors": KeyError, "error_ttl": "2s",
+        "single_flight": "1m",
     }  # fmt: skip
     f, _ = memoized(store, **given)
     assert f.cache_parameters() == {
+        "stale_for": 60.0, "refresh_ahead": 60.0, "cache_errors": (KeyError,), "error_ttl": 2.0, "single_flight": 60.0,
         "maxsize": None, "typed": False, "ttl": 3600.0, "ignore": ("y",), "key": len, "code": "deep",
         "version": "v2", "depends_on": (), "ignore_code": (), "name": "n",
         "formerly": (), "new_defaults": False,
@@ -879,37 +881,19 @@ def test_a_refused_result_leaves_the_entry_that_is_there(store):
 # What can be memoized
 
 
-async def coroutine():
-    """Be a coroutine function."""
-
-
-async def asynchronous_generator():
-    yield 1
-
-
 def generator():
     yield 1
 
 
-class WithAsyncCall:
-    async def __call__(self):
-        return 1
-
-
 REFUSED = {
-    "coroutine function": (coroutine, "coroutine is a coroutine function"),
-    "generator function": (generator, "generator is a generator function: return a list"),
-    "asynchronous generator": (asynchronous_generator, "asynchronous_generator is an asynchronous generator function"),
-    "partial of a coroutine function": (functools.partial(coroutine), "a coroutine function"),
-    "object with an asynchronous call": (WithAsyncCall(), "a coroutine function"),
     "class": (Shape, "the class Shape"),
     "built-in class": (dict, "the class dict"),
     "property": (property(lambda self: 1), "write @property above"),
     "cached property": (functools.cached_property(lambda self: 1), "write @property above"),
     "number": (5, "takes a function, not 5; options go by name"),
     "text": ("7d", "takes a function, not '7d'; options go by name"),
-    "staticmethod of a coroutine function": (staticmethod(coroutine), "a coroutine function"),
-    "classmethod of a generator function": (classmethod(generator), "a generator function"),
+    "staticmethod of a class": (staticmethod(Shape), "the class Shape"),
+    "classmethod of a number": (classmethod(5), "takes a function, not 5"),
 }
 
 
@@ -921,7 +905,7 @@ def test_what_is_no_plain_call_is_refused_when_decorated(store, function, words)
         assert words in str(caught.value)
 
 
-def test_plain_wrappers_around_generators_and_coroutines_are_plain_calls(store):
+def test_plain_wrappers_around_generators_are_plain_calls(store):
     @store.memoize
     @functools.wraps(generator)
     def listed():

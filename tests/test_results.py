@@ -40,8 +40,9 @@ def test_each_stored_call_is_a_record_with_its_result(store, clock, area):
     assert (second.arguments, second.result) == ({"width": 4, "height": 5}, {"area": 20})
     entry = area.entry(3)
     assert first == StoredCall(
-        arguments=entry.arguments, result={"area": 30}, created=entry.created, compute_seconds=entry.compute_seconds,
-        size=entry.size, hit_count=1, tags=("a", "b"), key=entry.key, code=entry.code,
+        arguments=entry.arguments, result={"area": 30}, error=None, created=entry.created,
+        compute_seconds=entry.compute_seconds, size=entry.size, hit_count=1, tags=("a", "b"), key=entry.key,
+        code=entry.code,
     )  # fmt: skip
     assert first.created == datetime(2026, 4, 1, 12, tzinfo=UTC)
 
@@ -166,6 +167,34 @@ def test_a_store_that_can_t_be_read_raises(area, store):
     store.close()
     with pytest.raises(StoreError):
         area.results()
+
+
+def test_a_stored_error_stands_beside_the_results(store, clock):
+    @store.memoize(cache_errors=ZeroDivisionError)
+    def inverse(x):
+        return 1 / x
+
+    inverse.map([2, 0, 4], errors="collect")
+    found = {call.arguments["x"]: (call.result, type(call.error)) for call in inverse.results()}
+    assert found == {2: (0.5, type(None)), 0: (None, ZeroDivisionError), 4: (0.25, type(None))}
+    frame = inverse.results(frame=True)
+    assert list(frame)[:3] == ["x", "result", "error"]
+    assert (str(frame["result"].dtype), frame["result"].mean()) == ("float64", 0.375)
+    inverse.invalidate(0)
+    assert "error" not in inverse.results(frame=True)
+
+
+def test_of_a_generator_function_the_result_is_the_list_of_its_items(store, monkeypatch):
+    @store.memoize
+    def blocks(count):
+        for number in range(count):
+            yield bytes([number]) * (1 << 20)
+
+    assert [len(list(blocks(count))) for count in (2, 9)] == [2, 9]
+    assert [len(call.result) for call in blocks.results()] == [2, 9]
+    monkeypatch.setattr("memostore.recording._piece", lambda *_: b"")
+    with pytest.warns(MemostoreWarning, match="1 of 2 results can't be loaded"):
+        assert [len(call.result) for call in blocks.results()] == [2]
 
 
 # Versions of the code

@@ -39,6 +39,23 @@ class NullBackend:
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return None: nothing is there."""
 
+    def claim(self, key: bytes) -> bool:
+        """Return True: nobody else is there."""
+        return True
+
+    def give_back(self, key: bytes) -> None:
+        """Do nothing."""
+
+    def record(self, recording: int | None, position: int, checksum: bytes, data: bytes, now: float) -> int:
+        """Write nothing."""
+        return 0
+
+    def recorded(self, recording: int, position: int) -> tuple[bytes, bytes] | None:
+        """Return None."""
+
+    def forget_recordings(self, given_up: list[int], before: float) -> None:
+        """Do nothing."""
+
     def totals_of(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return zeros."""
         return 0, 0, 0.0

@@ -27,9 +27,9 @@ FIRST_64_BITS = struct.Struct(">Q")
 Execute = Callable[[str, Mapping[str, Any]], Sequence[Any]]
 
 
-# What a hit needs of an entry: key, value (None where it lies in chunks), checksum, codec, created, expires and
-# compute_seconds. A plain tuple, as the driver gives it: naming its fields would cost a hit 5 %.
-Row = tuple[bytes, bytes | None, bytes, str, float, float | None, float]
+# What a hit needs of an entry: key, value (None where it lies in chunks), checksum, codec, created, expires,
+# compute_seconds and refresh_at. A plain tuple, as the driver gives it: naming its fields would cost a hit 5 %.
+Row = tuple[bytes, bytes | None, bytes, str, float, float | None, float, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class NewEntry:
     payload: Payload
     checksum: bytes
     tags: tuple[str, ...] = ()
+    refresh_at: float | None = None
+    recording: int | None = None  # the recording that becomes the entry's
 
 
 # One buffered hit: function, when, key and the seconds that it saved; or one miss, without a key. A plain tuple: a hit
@@ -98,6 +100,21 @@ class Backend(Protocol):
 
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return the row of a key with its value's pieces, both from one moment."""
+
+    def claim(self, key: bytes) -> bool:
+        """Claim a key among the processes of this computer; say whether it is ours, or nobody can be asked."""
+
+    def give_back(self, key: bytes) -> None:
+        """Let other processes claim a key."""
+
+    def record(self, recording: int | None, position: int, checksum: bytes, data: bytes, now: float) -> int:
+        """Write a piece of a recording, a new one for None, in a transaction of its own; return the recording."""
+
+    def recorded(self, recording: int, position: int) -> tuple[bytes, bytes] | None:
+        """Return checksum and data of a piece of a recording, None where there is none."""
+
+    def forget_recordings(self, given_up: list[int], before: float) -> None:
+        """Remove recordings without an entry: those that were given up, and those last written before a time."""
 
     def totals_of(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return the number and bytes of one function's entries, and the seconds that its hits have saved."""

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from memostore.backends import sqlite_sql as sql
+from memostore.backends.claims import Claims
 from memostore.backends.connections import Connections
 from memostore.backends.protocol import Execute, Health, NewEntry, Priorities, Row, Use, entry_id
 from memostore.backends.sqlite_health import health_of
 from memostore.backends.sqlite_open import check_path, connect, connect_read_only, prepare, revision_of, translated
 from memostore.backends.sqlite_sandbox import run_sandboxed
+from memostore.backends.sqlite_streams import KeepsStreams, adopt
 from memostore.errors import CorruptEntry, InvalidArgument, ReadOnlyStore, StoreClosed, StoreUnavailable
 from memostore.fingerprint import CodeVersion
 from memostore.tombstones import origin_id
@@ -31,7 +33,7 @@ RETRY_AFTER = 1.0  # seconds after a failed opening before the next try
 ORIGIN = ("", "")  # this process's origin among the known ids: no function has that name
 
 
-class SQLiteBackend:
+class SQLiteBackend(KeepsStreams):
     """Entries in an SQLite file, or with `path=None` in this process's memory."""
 
     def __init__(self, path: Path | None, *, timeout: float, read_only: bool, memory_name: str = "") -> None:
@@ -48,6 +50,8 @@ class SQLiteBackend:
         self._ids: dict[tuple[str, str], int] = {}
         self._codes: WeakKeyDictionary[CodeVersion, int] = WeakKeyDictionary()
         self._connections = Connections(self._connect)
+        self._claims = Claims(self.path)
+        self.claim, self.give_back = self._claims.take, self._claims.give_back
 
     def open(self) -> None:
         """Create or migrate the database if need be; raise what is wrong with the path or the file."""
@@ -180,6 +184,7 @@ class SQLiteBackend:
     def close(self) -> None:
         """Close this thread's connection; those of other threads end with them."""
         self._closed = True
+        self._claims.close()
         self._connections.close()
 
     def _connect(self) -> sqlite3.Connection:
@@ -253,14 +258,16 @@ class SQLiteBackend:
             {
                 "id": number, "key": new.key, "function_id": function_id, "code_id": code_id,
                 "origin_id": self._origin_id(connection), "created": new.created, "expires": new.expires,
-                "size": payload.size, "compute_seconds": new.compute_seconds, "codec": payload.codec,
-                "checksum": new.checksum, "arguments": new.arguments, "value": inline,
+                "refresh_at": new.refresh_at, "size": payload.size, "compute_seconds": new.compute_seconds,
+                "codec": payload.codec, "checksum": new.checksum, "arguments": new.arguments, "value": inline,
             },
         )  # fmt: skip
         if inline is None:
             connection.executemany(sql.INSERT_CHUNK, ((number, place, p) for place, p in enumerate(payload.pieces)))
         if new.tags:
             connection.executemany(sql.INSERT_TAG, ((number, tag) for tag in new.tags))
+        if new.recording is not None:
+            adopt(connection, number, new.recording)
 
     def _function_id(self, connection: sqlite3.Connection, module: str, qualname: str) -> int:
         known = self._ids.get((module, qualname))

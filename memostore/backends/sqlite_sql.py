@@ -19,7 +19,7 @@ EPOCH = date(1970, 1, 1)
 SECONDS_A_DAY = 86400
 
 # The key is compared by the caller: a second parameter costs more than a column.
-FETCH = "SELECT key, value, checksum, codec, created, expires, compute_seconds FROM entry WHERE id = ?"
+FETCH = "SELECT key, value, checksum, codec, created, expires, compute_seconds, refresh_at FROM entry WHERE id = ?"
 
 FACTS = "SELECT facts FROM facts WHERE code = ?"
 KEEP_FACTS = "INSERT OR IGNORE INTO facts (code, facts) VALUES (?, ?)"
@@ -35,10 +35,10 @@ SIZE_OF = "SELECT size FROM entry WHERE id = ? AND key = ?"
 CHUNKS = "SELECT id FROM chunk WHERE entry_id = ? ORDER BY position"
 
 INSERT_ENTRY = """
-INSERT INTO entry (id, key, function_id, code_id, origin_id, created, expires, size, compute_seconds, priority,
-                   codec, checksum, arguments, value)
-VALUES (:id, :key, :function_id, :code_id, :origin_id, :created, :expires, :size, :compute_seconds, {priority},
-        :codec, :checksum, :arguments, :value)
+INSERT INTO entry (id, key, function_id, code_id, origin_id, created, expires, refresh_at, size, compute_seconds,
+                   priority, codec, checksum, arguments, value)
+VALUES (:id, :key, :function_id, :code_id, :origin_id, :created, :expires, :refresh_at, :size, :compute_seconds,
+        {priority}, :codec, :checksum, :arguments, :value)
 """
 
 DELETE_ENTRY = "DELETE FROM entry WHERE id = ?"

@@ -69,6 +69,8 @@ def verdict_on(backend: Backend, key: bytes, now: float, *, load: bool) -> tuple
         if row[5] is not None and row[5] <= now:
             return "expired", None
         _check(backend, key, row, load)
+    except codec.HoldsError:
+        return "hit", None
     except CorruptEntry as error:
         return "corrupt", str(error)
     except Unloadable as error:
@@ -79,9 +81,9 @@ def verdict_on(backend: Backend, key: bytes, now: float, *, load: bool) -> tuple
 
 
 def _check(backend: Backend, key: bytes, row: Row, load: bool) -> None:
-    _, content, checksum, name, created, expires, _ = row
+    _, content, checksum, name, created, expires, _, _ = row
     binding = binding_of(key, name, created, expires)
-    if content is not None and load:
+    if content is not None and load and not name.startswith(codec.STREAM):
         codec.decode(name, content, binding, checksum)
     elif content is not None and not codec.verify_pieces([content], binding, checksum):
         raise CorruptEntry("the stored bytes do not match their checksum")

@@ -1,0 +1,129 @@
+"""The wrappers of what is not called and done: coroutine functions, generators. The steps are those of `computing`, and
+of `streaming`; what differs is who takes them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import memostore.background as background
+from memostore.calls import Call, Caller
+from memostore.computing import Computing
+from memostore.driving import drive_async, drive_async_generator, drive_generator
+from memostore.errors import InvalidArgument
+from memostore.mapping import mapped_on_loop, not_mapped
+from memostore.memo import Home, Memo
+from memostore.options import Options
+from memostore.remembering import DUE, REFRESH, Missing
+from memostore.streaming import Streaming, advance, advance_async, close, close_async
+from memostore.switches import DISABLED, switched
+
+__all__ = ["AsyncGeneratorMemo", "CoroutineMemo", "GeneratorMemo"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class CoroutineMemo(Memo[P, R]):
+    """A memoized coroutine function: a call, `refresh` and `map` are awaited; all other faces are plain."""
+
+    _mapped = staticmethod(mapped_on_loop)
+
+    def __init__(self, function: Callable[P, R], home: Home, options: Options) -> None:
+        super().__init__(function, home, options)
+        _mark_as_coroutine_function(self)
+
+    async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # type: ignore[override] # R is a coroutine
+        """Return the stored result of this call, or compute it and store it."""
+        begun = self._begun(args, kwargs)
+        if begun is None:
+            return await self.__wrapped__(*args, **kwargs)  # type: ignore[misc] # R is a coroutine
+        plan, call, anew = begun
+        found = REFRESH if anew else plan.caller.store.recall(call.key, call.version, whole=False)
+        if type(found) is Missing:
+            return await drive_async(plan.result(call, found))
+        self._tallies.hits.add()
+        return found
+
+    async def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # type: ignore[override] # as above
+        """Compute a call anew, whatever is stored, store the result and return it."""
+        if switched(self._store) == DISABLED:
+            return await self.__wrapped__(*args, **kwargs)  # type: ignore[misc] # R is a coroutine
+        plan = self._planned()
+        return await drive_async(plan.refreshed(plan.caller.call(args, kwargs)))
+
+    def _plan_of(self, caller: Caller) -> Any:
+        return Computing(caller, self._tallies, background.on_loop)
+
+
+class GeneratorMemo(Memo[P, R]):
+    """A memoized generator function: a call gives a generator, which looks into the store when it is first asked.
+
+    Raises InvalidArgument for options that need a result, which a generator has only at its end.
+    """
+
+    _drive = staticmethod(drive_generator)
+    _mapped = staticmethod(not_mapped)
+
+    def __init__(self, function: Callable[P, R], home: Home, options: Options) -> None:
+        _check_for_streams(options)
+        super().__init__(function, home, options)
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Return a generator of this call's stored items, or of the function's, which it records."""
+        begun = self._begun(args, kwargs)
+        if begun is None:
+            return self.__wrapped__(*args, **kwargs)
+        plan, call, anew = begun
+        return self._drive(plan.items(call, anew))
+
+    def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Return a generator of the function's items, whatever is stored; at its end they are stored."""
+        if switched(self._store) == DISABLED:
+            return self.__wrapped__(*args, **kwargs)
+        plan = self._planned()
+        return self._drive(plan.items(plan.caller.call(args, kwargs), True))
+
+    def _looked_up(self, key: bytes, call: Call) -> Any:
+        plan = self._planned()
+        found = plan.caller.store.replay(key, call.version)
+        if type(found) is Missing and found.reason != DUE:
+            return found
+        return self._drive(plan.stored_items(found.value if type(found) is Missing else found))
+
+    def _plan_of(self, caller: Caller) -> Any:
+        return Streaming(caller, self._tallies, background.in_thread, advance, close)
+
+
+class AsyncGeneratorMemo(GeneratorMemo[P, R]):
+    """A memoized asynchronous generator function."""
+
+    _drive: Any = staticmethod(drive_async_generator)
+
+    def _plan_of(self, caller: Caller) -> Any:
+        return Streaming(caller, self._tallies, background.on_loop, advance_async, close_async)
+
+
+def _check_for_streams(options: Options) -> None:
+    for name, given in {
+        "cache_if": options.cache_if is not None, "cache_errors": bool(options.cache_errors),
+        "ttl": callable(options.ttl), "single_flight": options.single_flight is not True,
+    }.items():  # fmt: skip
+        if given:
+            raise InvalidArgument(
+                f"{name}={getattr(options, name)!r} can't be used with a generator function: it has no result before "
+                f"its end, and nobody waits for it. Leave it out, or return a list"
+            )
+
+
+def _mark_as_coroutine_function(memo: Any) -> None:
+    """Let `iscoroutinefunction` say so of an object that is no function, where Python can be told."""
+    mark = getattr(inspect, "markcoroutinefunction", None)  # 3.12
+    if mark is not None:
+        mark(memo)
+    else:
+        from asyncio import coroutines  # slow, but whoever has coroutine functions has it
+
+        memo._is_coroutine = coroutines._is_coroutine  # type: ignore[attr-defined] # no other way in 3.11
