@@ -167,6 +167,8 @@ def mapped(callee: Mapped, iterables: Args, executor: Any, progress: Any, errors
     """Call a memoized function for each item, as the built-in map does; return the results in order."""
     ledger, calls = _opened(callee, iterables, progress, errors)
     pool = None if executor is None else pool_for(executor, callee)
+    if pool is not None and progress:
+        pool.start()
     with shown(callee.__name__, _length(iterables), progress) as show:
         if pool is None:
             _run_here(ledger, calls, show)
@@ -242,16 +244,9 @@ class _UnderWay:
 
     def start(self, miss: Miss) -> None:
         """Hand a call to the pool."""
-        try:
-            future = self.pool.run(miss.args)
-        except NO_RESULT:
-            raise
-        except Exception as error:  # noqa: BLE001 # an argument that can't be sent to another process
-            return self.ledger.fail(miss, error)
-        number = next(self.numbers)
+        future, number = self.pool.run(miss.args), next(self.numbers)
         self.jobs[number] = future, miss
         future.add_done_callback(lambda _: self.done.put(number))
-        return None
 
     def settle(self) -> None:
         """Wait for a job to be done, and put down what it came to."""

@@ -9,7 +9,7 @@ import sys
 import time
 import types
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Executor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -90,6 +90,9 @@ class Pool:
         self.window = WINDOW * max(1, workers)
         self.home: tuple[str, str, int] | None = None
 
+    def start(self) -> None:
+        """Make the workers now, where a thread that draws a bar would be in the way of forking them later."""
+
     def run(self, args: tuple[Any, ...]) -> Any:
         """Have a call run; return its future."""
         if self.home is None:
@@ -142,12 +145,24 @@ class Processes(Pool):
 
     def submit(self, job: Job) -> Any:
         """Send a job to a process. It is pickled here, so that an error of pickling is one of this call alone."""
-        parcel = Parcel(_packed(job))
+        try:
+            parcel = Parcel(_packed(job))
+        except Exception as error:  # noqa: BLE001 # an argument that can't be sent
+            failed: Future[bytes] = Future()
+            failed.set_exception(error)
+            return failed
+        return self._made().submit(parcel)
+
+    def start(self) -> None:
+        """Have all workers forked by a job that does nothing, where they are forked."""
+        self._made().submit(int)
+
+    def _made(self) -> ProcessPoolExecutor:
         if self._executor is None:
             from concurrent.futures import ProcessPoolExecutor  # slow
 
             self._executor = ProcessPoolExecutor(self._workers, initializer=_leave_interrupts_to_the_parent)
-        return self._executor.submit(parcel)
+        return self._executor
 
     def called(self, future: Any) -> Called:
         """Unpack what a process has sent."""

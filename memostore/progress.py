@@ -56,9 +56,16 @@ def _nothing(_: Counts, /) -> None:
 
 @contextmanager
 def _bar(console: Console, name: str, total: int | None) -> Iterator[Shows]:
-    from rich.markup import escape  # slow
+    from rich.errors import LiveError  # slow
+    from rich.markup import escape
 
-    with _progress(console) as progress:
+    progress = _progress(console)
+    try:
+        progress.start()
+    except LiveError:  # an older rich shows one bar at a time, and another map has it
+        yield _nothing
+        return
+    try:
         task = progress.add_task(escape(name), total=total, counts=Counts())
 
         def show(counts: Counts) -> None:
@@ -67,6 +74,8 @@ def _bar(console: Console, name: str, total: int | None) -> Iterator[Shows]:
         yield show
         if total is None:
             progress.update(task, total=progress.tasks[0].completed)
+    finally:
+        progress.stop()
 
 
 def _progress(console: Console) -> Progress:

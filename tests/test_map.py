@@ -308,8 +308,9 @@ def test_an_executor_that_is_given_stays_open(store, runs):
 def test_an_executor_that_is_shut_down_raises_its_own_error(store, runs):
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
-    with pytest.raises(RuntimeError, match="shutdown"):
-        squaring(store, runs).map([1], executor=pool)
+    for errors in ("raise", "collect"):
+        with pytest.raises(RuntimeError, match="shutdown"):
+            squaring(store, runs).map([1], executor=pool, errors=errors)
 
 
 def test_what_has_submit_and_gather_is_taken_for_a_dask_client(store):
@@ -404,6 +405,13 @@ JOB = """
         def __init__(self, first, second):
             super().__init__(f"{first}, {second}")
 
+    class Unsent:
+        def __memo_key__(self):
+            return "unsent"
+
+        def __reduce__(self):
+            raise TypeError("stays here")
+
     FACTOR = 1
     store = Store(PATH)
 
@@ -483,6 +491,14 @@ made = make.map([lambda x: 2 * x, lambda x: 3 * x], executor="processes")
 print([f(5) for f in made], len(store.find()))
 """
     assert job(lines) == ["[10, 15] 2"]
+
+
+def test_an_argument_that_can_t_be_sent_is_an_error_of_its_item(job):
+    lines = """
+results = make.map([int, Unsent(), str], executor="processes", errors="collect")
+print(results[0](5), repr(results[1]), results[2](5))
+"""
+    assert job(lines) == ["5 TypeError('stays here') 5"]
 
 
 def test_of_a_store_in_memory_others_compute_and_this_process_stores(job):
