@@ -344,6 +344,15 @@ def test_switches_hold_for_the_calls_of_a_map(store, runs, executor):
     assert square.cache_info()[:2] == (1, 3)
 
 
+def test_threads_see_the_context_variables_of_who_asks(store):
+    with Store(":memory:") as other:
+        inner = other.memoize(lambda x: [x])
+        outer = store.memoize(lambda x: inner(x))
+        with other.disabled():
+            outer.map([1, 2], executor="threads")
+        assert other.find() == []
+
+
 def test_a_store_of_none_computes_every_item(runs):
     assert squaring(Store(None), runs).map([2, 2], executor="threads") == [4, 4]
     assert runs == [2, 2]
@@ -424,6 +433,10 @@ JOB = """
         if x == 15:
             os._exit(1)
         return FACTOR * x, os.getpid()
+
+    @store.memoize
+    def now(x):
+        return time.perf_counter_ns()
 
     @store.memoize
     def make(kind):
@@ -525,14 +538,15 @@ with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
 
 def test_switches_hold_in_other_processes(job):
     lines = """
-before = work.map([1, 2], executor="processes")
-with store.refreshing():
-    after = work.map([1, 2], executor="processes")
-with store.disabled():
-    off = work.map([1, 2], executor="processes")
-print(len({before[0], after[0], off[0]}), work(1) == after[0])
+with ProcessPoolExecutor(1) as pool:  # its process is made outside of the blocks
+    before = now.map([1], executor=pool)
+    with store.refreshing():
+        after = now.map([1], executor=pool)
+    with store.disabled():
+        off = now.map([1], executor=pool)
+print(before < after < off, now(1) == after[0])
 """
-    assert job(lines) == ["3 True"]
+    assert job(lines) == ["True True"]
 
 
 def test_methods_are_called_by_other_processes(job):
@@ -572,16 +586,14 @@ INTERRUPTED = """
 
     @store.memoize
     def wait(x):
-        if x:
-            Path(f"{os.getpid()}.started").touch()
-            time.sleep(60)
-        return x
+        Path(f"{os.getpid()}.started").touch()
+        time.sleep(60)
 
     if __name__ == "__main__":
         try:
             wait.map(range(10), executor="processes")
         except KeyboardInterrupt:
-            print("interrupted", wait.is_cached(0), flush=True)
+            print("interrupted", flush=True)
 """
 
 
@@ -594,8 +606,10 @@ def test_an_interrupt_ends_the_processes_at_once(script):
             started = list(script.directory.glob("*.started"))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)  # a call takes 60 seconds
-    assert (out, err) == ("interrupted True\n", "")
-    assert all(not is_running(int(path.stem)) for path in started)
+    assert (out, err) == ("interrupted\n", "")
+    while any(is_running(int(path.stem)) for path in started):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def is_running(pid: int) -> bool:
@@ -701,7 +715,8 @@ def test_a_result_that_is_due_is_returned_and_computed_anew_behind_it(store, clo
 
     assert count.map([1]) == [1]
     clock.advance(100)
-    assert count.map([1, 1], executor=executor) == [1, 1]
+    first, second = count.map([1, 1], executor=executor)
+    assert (first, second in (1, 2)) == (1, True)
     deadline = time.monotonic() + 10
     while count.lookup(1) != 2 and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -786,9 +801,13 @@ def test_the_first_error_of_a_coroutine_is_raised_and_the_later_ones_are_cancell
             raise Failed(x)
         return x
 
-    with pytest.raises(Failed):
-        asyncio.run(call.map([12, 13, 14]))
-    assert cancelled == [14]
+    async def main():
+        with pytest.raises(Failed):
+            await call.map([12, 13, 14])
+        await asyncio.sleep(0.01)
+        assert cancelled == [14]
+
+    asyncio.run(main())
     assert call.is_cached(12)
 
 
@@ -819,14 +838,14 @@ def test_a_map_of_coroutines_that_is_cancelled_cancels_them(store, runs):
 
 def test_a_large_result_is_read_beside_the_loop_and_counts_as_a_hit(store, capsys):
     @store.memoize
-    async def zeros(x):
-        return bytes(x)
+    async def noise(x):
+        return os.urandom(x)
 
-    asyncio.run(zeros.map([1_000_000, 3]))
+    asyncio.run(noise.map([1_000_000, 3]))
     capsys.readouterr()
-    assert [len(item) for item in asyncio.run(zeros.map([1_000_000, 3, 1_000_000], progress=True))] == [10**6, 3, 10**6]
-    assert capsys.readouterr().err.startswith("zeros: 3 calls: 3 hits, 0 computed, 0 errors")
-    assert zeros.cache_info()[:2] == (3, 2)
+    assert [len(item) for item in asyncio.run(noise.map([1_000_000, 3, 1_000_000], progress=True))] == [10**6, 3, 10**6]
+    assert capsys.readouterr().err.startswith("noise: 3 calls: 3 hits, 0 computed, 0 errors")
+    assert noise.cache_info()[:2] == (3, 2)
 
 
 def test_a_coroutine_function_takes_no_executor(store, runs):
