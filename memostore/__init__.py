@@ -34,7 +34,7 @@ from memostore.errors import (
 from memostore.explain import Explanation
 from memostore.keys.annotations import KeyBy, NoKey
 from memostore.keys.inputs import Env, File
-from memostore.records import Entry, FunctionStats, Stats
+from memostore.records import Entry, FunctionStats, Stats, StoredCall
 from memostore.store import Store
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "StoreClosed",
     "StoreError",
     "StoreUnavailable",
+    "StoredCall",
     "UnkeyableArgument",
     "Unloadable",
     "Unstorable",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from memostore.driving import Steps, drive, drive_async
@@ -13,6 +12,7 @@ from memostore.tracking import unseen
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["in_thread", "on_loop"]
 
@@ -26,6 +26,8 @@ def in_thread(steps: Steps) -> None:
     """Have steps taken by a thread, after those that are waiting. The process does not end before them."""
     global _pool  # made when it is needed
     if _pool is None:
+        from concurrent.futures import ThreadPoolExecutor  # slow
+
         _pool = ThreadPoolExecutor(THREADS, "memostore-background")
     try:
         _pool.submit(contextvars.copy_context().run, _detached_drive, steps)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 if TYPE_CHECKING:
     from memostore.explain import Explanation
     from memostore.memo import Memo
-    from memostore.records import Entry
+    from memostore.records import Entry, StoredCall
     from memostore.tally import CacheInfo
 
 __all__ = ["Bindable", "BoundMemo", "MemoClassmethod"]
@@ -27,9 +27,10 @@ class BoundMemo(Generic[P, R]):
 
     __slots__ = ("__func__", "__self__", "__weakref__")
 
-    TAKE_ARGUMENTS = frozenset(
-        {"key", "is_cached", "check_call_in_cache", "lookup", "entry", "explain", "refresh", "invalidate"}
-    )
+    TAKE_ARGUMENTS = frozenset({
+        "key", "is_cached", "check_call_in_cache", "lookup", "entry", "explain", "refresh", "invalidate", "_look",
+        "_adopt",
+    })  # fmt: skip
 
     def __init__(self, memo: Any, instance: Any) -> None:
         self.__func__ = memo
@@ -50,6 +51,10 @@ class BoundMemo(Generic[P, R]):
         """Call the memoized method."""
         return self.__func__(self.__self__, *args, **kwargs)  # type: ignore[no-any-return]
 
+    def map(self, iterable: Iterable[Any], /, *more: Iterable[Any], **options: Any) -> list[R]:
+        """Call the method for each item: see `Memo.map`, whose options it takes."""
+        return type(self.__func__).map(self, iterable, *more, **options)  # type: ignore[no-any-return]
+
     if TYPE_CHECKING:  # what `Memo` says of the same faces, without the receiver
 
         __name__: str
@@ -67,6 +72,9 @@ class BoundMemo(Generic[P, R]):
         def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation: ...
         def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
         def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> int: ...
+        def results(
+            self, frame: bool = False, *, all_versions: bool = False, values: bool = True
+        ) -> Iterator[StoredCall]: ...
         def cache_info(self) -> CacheInfo: ...
         def cache_clear(self) -> None: ...
         def cache_parameters(self) -> dict[str, Any]: ...

@@ -18,6 +18,7 @@ from memostore.driving import Done, drive
 from memostore.explain import Explanation, switched_off
 from memostore.fingerprint import stored_name
 from memostore.keys.binding import check_ignored, is_misfit, signature_of
+from memostore.many import ManyCalls
 from memostore.options import Options
 from memostore.remembering import DUE, RAISED, REFRESH, Missing, Remembers
 from memostore.rivals import look_for_rival
@@ -45,7 +46,7 @@ class Home(NamedTuple):
     made: Callable[[Memo[Any, Any]], object] = id
 
 
-class Memo(Bindable[P, R]):
+class Memo(Bindable[P, R], ManyCalls[R]):
     """A memoized function. Calls like the function, and has the faces of functools' and more.
 
     >>> from memostore import Store

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-__all__ = ["Entry", "FunctionStats", "Stats"]
+__all__ = ["Entry", "FunctionStats", "Stats", "StoredCall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,26 @@ class Entry:
     codec: str
     host: str | None = None
     refresh_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """One stored call of a function with its result. Times are in UTC; `size` is bytes as stored.
+
+    `arguments` are as they are shown, long ones shortened. `result` is a copy of its own, None where it was not asked
+    for, or where an `error` is stored.
+    """
+
+    arguments: dict[str, Any]
+    result: Any
+    error: BaseException | None
+    created: datetime
+    compute_seconds: float
+    size: int
+    hit_count: int
+    tags: tuple[str, ...]
+    key: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)

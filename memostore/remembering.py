@@ -16,7 +16,10 @@ from memostore.read_files import ReadFile
 from memostore.recording import Player, Recorder
 
 if TYPE_CHECKING:
-    from memostore.records import Entry
+    from collections.abc import Iterator, Sequence
+
+    from memostore.records import Entry, StoredCall
+    from memostore.results import Source
 
 __all__ = [
     "CHANGED", "CORRUPT", "DUE", "EXPIRED", "FAULT", "LARGE", "NEW", "RAISED", "REFRESH", "UNLOADABLE", "Missing",
@@ -147,3 +150,6 @@ class Remembers(Protocol):
 
     def held_by(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return the number and bytes of a function's entries, and the seconds that its hits have saved."""
+
+    def results_of(self, sources: Sequence[Source], values: bool) -> Iterator[StoredCall]:
+        """Return the stored calls of some names and versions of the code, the oldest first."""

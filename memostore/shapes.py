@@ -13,6 +13,7 @@ from memostore.calls import Call, Caller
 from memostore.computing import Computing
 from memostore.driving import drive_async, drive_async_generator, drive_generator
 from memostore.errors import InvalidArgument
+from memostore.mapping import mapped_on_loop, not_mapped
 from memostore.memo import Home, Memo
 from memostore.options import Options
 from memostore.remembering import DUE, REFRESH, Missing
@@ -26,7 +27,9 @@ R = TypeVar("R")
 
 
 class CoroutineMemo(Memo[P, R]):
-    """A memoized coroutine function: a call, and `refresh`, are awaited; all other faces are plain."""
+    """A memoized coroutine function: a call, `refresh` and `map` are awaited; all other faces are plain."""
+
+    _mapped = staticmethod(mapped_on_loop)
 
     def __init__(self, function: Callable[P, R], home: Home, options: Options) -> None:
         super().__init__(function, home, options)
@@ -62,6 +65,7 @@ class GeneratorMemo(Memo[P, R]):
     """
 
     _drive = staticmethod(drive_generator)
+    _mapped = staticmethod(not_mapped)
 
     def __init__(self, function: Callable[P, R], home: Home, options: Options) -> None:
         _check_for_streams(options)

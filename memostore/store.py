@@ -33,6 +33,7 @@ from memostore.memo import Home, Memo
 from memostore.options import MemoizeOptions, Options
 from memostore.recalling import Recalls
 from memostore.remembering import Missing, Result
+from memostore.results import ShowsResults
 from memostore.switches import Switches
 from memostore.telling import Teller
 from memostore.wrapping import decorate
@@ -49,7 +50,7 @@ PUT: Final = CodeVersion("memostore", "Store.put", digest_parts(b"v", [b"put"]),
 PUT_PREFIX: Final = function_prefix(PUT.module, PUT.qualname, PUT.fingerprint, "")
 
 
-class Store(Catalogue, Recalls, Keeps, KnowsCode, RegistersKeys, Switches):
+class Store(Catalogue, Recalls, Keeps, KnowsCode, RegistersKeys, ShowsResults, Switches):
     """A place where results are remembered: one SQLite file, opened, and created if need be, right here.
 
     `path` is a path, an SQLAlchemy URL (`sqlite:///results.db`), ":memory:", or None, which remembers nothing.

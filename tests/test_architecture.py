@@ -23,13 +23,13 @@ MODULES = sorted(
 # and may use each other without circles.
 FLOORS = [
     {"errors", "events", "digest", "schema", "records", "bound", "filters", "origin", "flight", "_version"},
-    {"config", "keys", "codec", "telling", "tombstones", "driving", "raised"},
+    {"config", "keys", "codec", "telling", "tombstones", "driving", "progress", "raised"},
     {"fingerprint", "options", "switches", "changing_defaults", "read_files"},
-    {"aliases", "rivals", "tracking"},
+    {"aliases", "pools", "rivals", "tracking"},
     {"backends", "background"},
     {"eviction", "query", "counters", "known_code", "explain", "doctor", "recording"},
-    {"catalogue", "function_limits", "remembering", "tally"},
-    {"calls", "landing"},
+    {"catalogue", "function_limits", "remembering", "tally", "mapping", "results"},
+    {"calls", "landing", "many"},
     {"computing", "streaming", "recalling", "keeping"},
     {"memo"},
     {"shapes"},
@@ -44,7 +44,8 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 # What may be imported inside a function: it is slow, or optional, or both; the hit path and the opening do without.
 SLOW = {
     "sqlalchemy", "alembic", "cloudpickle", "zstandard", "compression", "numpy", "pandas", "ctypes", "multiprocessing",
-    "rich", "platform", "asyncio", "pwd", "importlib.metadata", "polars", "pyarrow", "torch", "pytest",
+    "rich", "platform", "asyncio", "pwd", "concurrent.futures", "importlib.metadata", "polars", "pyarrow", "torch",
+    "pytest",
     "memostore.query", "memostore.schema.tables", "memostore.schema.views", "memostore.backends.migration",
     "memostore.keys.arrays",
 }  # fmt: skip

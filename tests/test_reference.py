@@ -13,7 +13,20 @@ import pytest
 
 import memostore
 import memostore.eviction
-from memostore import Entry, Explanation, Finding, FunctionStats, Stats, Store, config, errors, events, query, testing
+from memostore import (
+    Entry,
+    Explanation,
+    Finding,
+    FunctionStats,
+    Stats,
+    Store,
+    StoredCall,
+    config,
+    errors,
+    events,
+    query,
+    testing,
+)
 from memostore.cli import main
 from memostore.memo import Memo
 from memostore.options import Options
@@ -141,7 +154,7 @@ def test_the_explanations():
         assert set(CODE.findall(rows[name][1])) - {"version="} == (set(fields(kind)) | own) - {"steps"}, name
 
 
-@pytest.mark.parametrize("kind", [Entry, FunctionStats, Stats, Finding], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [Entry, StoredCall, FunctionStats, Stats, Finding], ids=lambda kind: kind.__name__)
 def test_the_records(kind):
     after = section(REFERENCE, "Records").partition(f"`{kind.__name__}` is")[2]
     assert [plain(row[0]) for row in tables_of(after)[0][1:]] == fields(kind)
