@@ -438,6 +438,11 @@ JOB = """
     def now(x):
         return time.perf_counter_ns()
 
+    @store.memoize(track="files")
+    def opened(path):
+        with open(path) as file:
+            return file.read().split()[0]
+
     @store.memoize
     def make(kind):
         return lambda x: kind(x)
@@ -522,6 +527,15 @@ print(work.cache_info()[:2], len(store.find()), work(2) == results[1])
 print(store.find(args={"x": 2})[0].compute_seconds > 0)
 """
     assert job(lines, "':memory:'") == ["[1, 2, 1] False 13", "(1, 2) 2 True", "True"]
+
+
+def test_what_another_process_computed_is_not_stored_where_the_files_that_it_opened_should_count(job):
+    lines = """
+import warnings
+warnings.simplefilter("ignore")
+print(opened.map(["job.py"], executor="processes"), opened.is_cached("job.py"), opened("job.py"))
+"""
+    assert job(lines, "':memory:'") == ["['import'] False import"]
 
 
 def test_what_another_process_computed_by_other_code_is_returned_and_not_stored(job):
