@@ -19,8 +19,11 @@ class BoundMemo(Generic[P, R]):
     __slots__ = ("__func__", "__self__", "__weakref__")
 
     TAKE_ARGUMENTS = frozenset(
-        {"key", "is_cached", "check_call_in_cache", "lookup", "entry", "explain", "refresh", "invalidate"}
-    )
+        {
+            "key", "keys", "is_cached", "check_call_in_cache", "missing", "lookup", "entry", "explain", "refresh",
+            "invalidate",
+        }
+    )  # fmt: skip
 
     def __init__(self, memo: Any, instance: Any) -> None:
         self.__func__ = memo

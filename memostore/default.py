@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
+from memostore.batch_memo import BatchMemo, BatchOptions, decorate_batch
 from memostore.config import default_url
 from memostore.memo import Memo
 from memostore.options import MemoizeOptions, Options
@@ -15,7 +16,7 @@ from memostore.store import Store
 from memostore.tally import Tally
 from memostore.wrapping import decorate
 
-__all__ = ["DefaultMemo", "default_store", "memoize", "replaced_default"]
+__all__ = ["DefaultMemo", "default_store", "memoize", "memoize_batch", "replaced_default"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,7 +47,7 @@ class DefaultMemo(Memo[P, R]):
             setattr(self, name, value)
 
 
-_made: weakref.WeakSet[DefaultMemo[Any, Any]] = weakref.WeakSet()
+_made: weakref.WeakSet[DefaultMemo[Any, Any] | BatchMemo[Any, Any]] = weakref.WeakSet()
 
 
 def default_store() -> Store:
@@ -100,3 +101,22 @@ def memoize(function: Any = None, /, **options: Any) -> Any:
     2592000.0
     """
     return decorate(default_store, DefaultMemo, function, options)
+
+
+def memoize_batch(
+    over: str, *, batch_size: int | None = None, **options: Unpack[BatchOptions]
+) -> Callable[[Callable[P, R]], BatchMemo[P, R]]:
+    """Remember the results of a batch's elements in the default store. Parameters as of `Store.memoize_batch`.
+
+    >>> @memoize_batch(over="texts", batch_size=64)
+    ... def embed(texts: list[str]) -> list[list[float]]:
+    ...     return [[float(len(text))] for text in texts]
+    >>> embed.cache_parameters()["batch_size"]
+    64
+    """
+    return decorate_batch(default_store, over, batch_size, dict(options), made=_note)
+
+
+def _note(memo: BatchMemo[Any, Any]) -> None:
+    with _lock:
+        _made.add(memo)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,6 +40,20 @@ class Remembers(Protocol):
     def recall(self, key: bytes, version: CodeVersion) -> Any:
         """Return the stored value, or Missing with the reason."""
 
+    def recall_many(self, keys: Sequence[bytes], version: CodeVersion) -> tuple[list[Any], dict[int, Missing]]:
+        """Return the stored value of each of some different keys, and why some have none, by their places."""
+
+    def holds_many(self, keys: Collection[bytes]) -> set[bytes]:
+        """Return the keys whose results are stored and have not expired."""
+
+    def missed_many(
+        self, misses: Iterable[tuple[bytes, Missing]], version: CodeVersion, ask: Callable[[bytes], Ask]
+    ) -> None:
+        """Take note of misses."""
+
+    def keep_many(self, results: list[tuple[bytes, Result]], version: CodeVersion, options: Options) -> None:
+        """Store results that can be stored."""
+
     def missed(self, key: bytes, version: CodeVersion, missing: Missing, ask: Ask | None = None) -> None:
         """Take note of a miss; `ask` makes the question that tells more than the bare reason."""
 
@@ -49,7 +64,7 @@ class Remembers(Protocol):
     def rule_for(self) -> RuleFor:
         """What finds the rule by which a type's values are keyed."""
 
-    def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped") -> None:
+    def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped", *, warns: bool = True) -> None:
         """Tell that a result is returned and not stored; warn once for each function and kind of reason."""
 
     def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> None:

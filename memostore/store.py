@@ -15,6 +15,7 @@ import memostore.config as config
 from memostore.backends.choose import backend_for
 from memostore.backends.null import NullBackend
 from memostore.backends.protocol import Execute, NewEntry, Use, binding_of, entry_id
+from memostore.batch_memo import MemoizesBatches
 from memostore.catalogue import Catalogue
 from memostore.counters import Counters
 from memostore.digest import digest_parts
@@ -26,6 +27,7 @@ from memostore.keys.call import call_key, function_prefix
 from memostore.keys.preview import preview_json
 from memostore.keys.registered import RegistersKeys, RuleFor
 from memostore.known_code import KnowsCode
+from memostore.many import RemembersMany
 from memostore.memo import Memo, PassThrough
 from memostore.options import MemoizeOptions, Options
 from memostore.remembering import Missing, Result
@@ -49,7 +51,7 @@ PUT: Final = CodeVersion("memostore", "Store.put", digest_parts(b"v", [b"put"]),
 PUT_PREFIX: Final = function_prefix(PUT.module, PUT.qualname, PUT.fingerprint, "")
 
 
-class Store(Catalogue, KnowsCode, RegistersKeys, Switches):
+class Store(Catalogue, KnowsCode, MemoizesBatches, RegistersKeys, RemembersMany, Switches):
     """A place where results are remembered: one SQLite file, opened, and created if need be, right here.
 
     `path` is a path, an SQLAlchemy URL (`sqlite:///results.db`), ":memory:", or None, which remembers nothing.

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from memostore.backends.protocol import Execute, Use
+from memostore.backends.protocol import AT_ONCE, Execute, Use
 from memostore.fingerprint import CodeVersion
 
-__all__ = ["execute_on", "insert_entry", "summed", "version_in"]
+__all__ = ["execute_on", "fetch_many", "insert_entry", "summed", "version_in"]
 
 EPOCH = date(1970, 1, 1)
 SECONDS_A_DAY = 86400
 
 # The key is compared by the caller: a second parameter costs more than a column.
 FETCH = "SELECT key, value, checksum, codec, created, expires, compute_seconds FROM entry WHERE id = ?"
+
+# Rows in one question. A statement for each of a few sizes is prepared once and kept.
+SIZES = (1, 10, 100, AT_ONCE)
+FETCH_MANY = "SELECT key, value, checksum, codec, created, expires, compute_seconds FROM entry WHERE id IN ({marks})"
 
 FACTS = "SELECT facts FROM facts WHERE code = ?"
 KEEP_FACTS = "INSERT OR IGNORE INTO facts (code, facts) VALUES (?, ?)"
@@ -81,6 +85,17 @@ def insert_entry(priority: str) -> str:
     return INSERT_ENTRY.format(priority=priority)
 
 
+@cache
+def _fetching(size: int) -> str:
+    return FETCH_MANY.format(marks=", ".join("?" * size))
+
+
+def fetch_many(numbers: Sequence[int]) -> tuple[str, Sequence[int]]:
+    """Return the statement that fetches AT_ONCE rows at the most, and its parameters."""
+    size = next(size for size in SIZES if size >= len(numbers))
+    return _fetching(size), (*numbers, *[numbers[-1]] * (size - len(numbers)))
+
+
 def summed(uses: Iterable[Use]) -> tuple[Hits, Days]:
     """Sum uses: per key (hits, last hit), in the order of last use; per function and day (hits, misses, saved)."""
     hits: Hits = {}
@@ -90,10 +105,11 @@ def summed(uses: Iterable[Use]) -> tuple[Hits, Days]:
         if key is None:
             counts[1] += 1
             continue
-        counts[0] += 1
         counts[2] += saved
-        n, last = hits.pop(key, (0, when))
-        hits[key] = (n + 1, max(last, when))
+        for hit in (key,) if isinstance(key, bytes) else key:
+            counts[0] += 1
+            n, last = hits.pop(hit, (0, when))
+            hits[hit] = (n + 1, max(last, when))
     days: Days = {}
     for (version, number), (n_hits, n_misses, saved) in by_number.items():
         name = (version.module, version.qualname, day_of(number))
