@@ -314,6 +314,8 @@ class SQLiteBackend:
             sql.TOUCH.format(priority=rank.on_hit),
             ({"id": entry_id(key), "key": key, "hits": n, "last": last} for key, (n, last) in hits.items()),
         )
+        for text, values in sql.touches(uses, rank.on_hit):
+            connection.execute(text, values)
         for (module, qualname, day), counts in days.items():
             connection.execute(sql.COUNT_DAY, (self._function_id(connection, module, qualname), day, *counts))
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from memostore.backends.protocol import AT_ONCE, Execute, Use
+from memostore.backends.protocol import AT_ONCE, Execute, Use, entry_ids
 from memostore.fingerprint import CodeVersion
 
-__all__ = ["execute_on", "fetch_many", "insert_entry", "summed", "version_in"]
+__all__ = ["execute_on", "fetch_many", "insert_entry", "summed", "touches", "version_in"]
 
 EPOCH = date(1970, 1, 1)
 SECONDS_A_DAY = 86400
@@ -67,6 +67,12 @@ UPDATE entry SET hit_count = hit_count + :hits, last_hit = max(coalesce(last_hit
 WHERE id = :id AND key = :key
 """
 
+# The keys are not compared: the rows were theirs when they were read a moment ago.
+TOUCH_MANY = """
+UPDATE entry SET hit_count = hit_count + 1, last_hit = max(coalesce(last_hit, ?), ?), priority = {priority}
+WHERE id IN ({marks})
+"""
+
 COUNT_DAY = """
 INSERT INTO daily (function_id, day, hits, misses, seconds_saved) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (function_id, day) DO UPDATE SET hits = hits + excluded.hits, misses = misses + excluded.misses,
@@ -92,12 +98,15 @@ def _fetching(size: int) -> str:
 
 def fetch_many(numbers: Sequence[int]) -> tuple[str, Sequence[int]]:
     """Return the statement that fetches AT_ONCE rows at the most, and its parameters."""
-    size = next(size for size in SIZES if size >= len(numbers))
-    return _fetching(size), (*numbers, *[numbers[-1]] * (size - len(numbers)))
+    size, filled = _filled(numbers)
+    return _fetching(size), filled
 
 
 def summed(uses: Iterable[Use]) -> tuple[Hits, Days]:
-    """Sum uses: per key (hits, last hit), in the order of last use; per function and day (hits, misses, saved)."""
+    """Sum uses: per key (hits, last hit), in the order of last use; per function and day (hits, misses, saved).
+
+    Those of batches are summed by function and day only: `touches` has their keys.
+    """
     hits: Hits = {}
     by_number: defaultdict[tuple[CodeVersion, float], list[float]] = defaultdict(lambda: [0, 0, 0.0])
     for version, when, key, saved in uses:
@@ -106,16 +115,38 @@ def summed(uses: Iterable[Use]) -> tuple[Hits, Days]:
             counts[1] += 1
             continue
         counts[2] += saved
-        for hit in (key,) if isinstance(key, bytes) else key:
-            counts[0] += 1
-            n, last = hits.pop(hit, (0, when))
-            hits[hit] = (n + 1, max(last, when))
+        if isinstance(key, list):  # see `touches`
+            counts[0] += len(key)
+            continue
+        counts[0] += 1
+        n, last = hits.pop(key, (0, when))
+        hits[key] = (n + 1, max(last, when))
     days: Days = {}
     for (version, number), (n_hits, n_misses, saved) in by_number.items():
         name = (version.module, version.qualname, day_of(number))
         before = days.get(name, (0, 0, 0.0))
         days[name] = (before[0] + int(n_hits), before[1] + int(n_misses), before[2] + saved)
     return hits, days
+
+
+@cache
+def _touching(size: int, priority: str) -> str:
+    return TOUCH_MANY.format(priority=priority.replace(":hits", "1"), marks=", ".join("?" * size))
+
+
+def touches(uses: Iterable[Use], priority: str) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yield the statements that count the hits of batches, a thousand at a time, which takes half of the time."""
+    for _, when, keys, _ in uses:
+        numbers = entry_ids(keys) if isinstance(keys, list) else []
+        for start in range(0, len(numbers), AT_ONCE):
+            size, some = _filled(numbers[start : start + AT_ONCE])
+            yield _touching(size, priority), (when, when, *some)
+
+
+def _filled(numbers: Sequence[int]) -> tuple[int, Sequence[int]]:
+    """Return numbers, the last one repeated until there are as many as a prepared statement takes."""
+    size = next(size for size in SIZES if size >= len(numbers))
+    return size, (*numbers, *[numbers[-1]] * (size - len(numbers)))
 
 
 def day_of(number: float) -> str:
