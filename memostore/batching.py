@@ -220,8 +220,8 @@ class BatchCall:
             form, values = taken_apart(result, index, len(numbers))
         except Unfit as error:
             raise InvalidArgument(f"{self.version.name}, memoized over {self.batcher.over!r}: {error}") from None
-        for number, value in zip(numbers, values, strict=True):
-            self.found[number] = stored(form, value)
+        for number, value in zip(numbers, stored(form, values), strict=True):
+            self.found[number] = value
         self._store(numbers, seconds / len(numbers))
 
     def _store(self, numbers: list[int], seconds: float) -> None:

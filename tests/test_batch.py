@@ -388,15 +388,30 @@ def test_rows_whose_shape_depends_on_their_batch_are_computed_together(store):
 
 
 def test_values_that_look_like_parts_are_told_from_them():
-    for values in ([(PART, ("list",), 1)], [(PART, ("array", "<f8", ()), b"12345678")], [1, (PART, 2, 3)]):
+    form = pickle.dumps(("array", "<f8", ()))
+    for values in ([(PART, pickle.dumps(("list",)), 1)], [(PART, form, b"12345678")] * 2, [1, (PART, 2, 3)]):
         form, elements = taken_apart(values, None, len(values))
-        assert unwrapped([stored(form, value) for value in elements]) == (("list",), values)
+        assert unwrapped(stored(form, elements)) == (("list",), values)
+
+
+class Unpicklable:
+    def __reduce__(self):
+        raise TypeError("never")
+
+
+def test_a_series_whose_name_can_not_be_pickled_is_returned(store):
+    name = Unpicklable()
+    f = store.memoize_batch(over="xs", code="version", batch_size=1)(lambda xs: pd.Series(xs, name=name))
+    with pytest.warns(MemostoreWarning, match="not stored"):
+        assert f([1, 2]).name is name
+    assert store.find() == []
 
 
 def test_stored_values_need_no_memostore_to_be_read(store, path):
     store.memoize_batch(over="xs", code="version")(lambda xs: np.array(xs, "<i4"))([7])
     ((value,),) = sqlite3.connect(path).execute("SELECT value FROM entry")
-    assert pickle.loads(value) == (PART, ("array", "<i4", ()), b"\x07\0\0\0")
+    mark, form, element = pickle.loads(value)
+    assert (mark, pickle.loads(form), element) == (PART, ("array", "<i4", ()), b"\x07\0\0\0")
 
 
 # Arguments

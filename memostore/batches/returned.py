@@ -6,6 +6,7 @@ form of the whole, and the element. So the store's values can be read with `pick
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -62,9 +63,23 @@ def _counted(form: Form, values: list[Any], count: int) -> tuple[Form, list[Any]
     return form, values
 
 
-def stored(form: Form, value: Any) -> Any:
-    """Return what is stored of an element."""
-    return value if form == LIST and not _is_part(value) else (PART, form, value)
+def stored(form: Form, values: list[Any]) -> list[Any]:
+    """Return what is stored of each element."""
+    packed = _packed(form)
+    return [value if form == LIST and not _is_part(value) else (PART, packed, value) for value in values]
+
+
+def _packed(form: Form) -> Any:
+    """Return the pickle of a form: one object to load for each element, instead of all that are in it."""
+    try:
+        return pickle.dumps(form, 5)
+    except Exception:  # noqa: BLE001 # the name of a series may be anything; the store will say that it can't store it
+        return form
+
+
+def _unpacked(packed: Any) -> Form:
+    form: Form = pickle.loads(packed) if type(packed) is bytes else packed
+    return form
 
 
 def _is_part(value: Any) -> bool:
@@ -75,21 +90,25 @@ def element_of(value: Any) -> Any:
     """Return the element that is stored as a value: of an array its row, of a DataFrame a tuple."""
     if not _is_part(value):
         return value
-    _, form, element = value
-    return _restored(form, element)[()] if form[0] == "array" else element
+    form = _unpacked(value[1])
+    return _restored(form, value[2])[()] if form[0] == "array" else value[2]
 
 
 def unwrapped(values: list[Any]) -> tuple[Form, list[Any]]:
     """Return the form that stored elements have in common, and the elements; raise Unlike where there is none."""
-    if tuple not in set(map(type, values)):
+    kinds = set(map(type, values))
+    if tuple not in kinds:
         return LIST, values
-    forms = [value[1] if _is_part(value) else LIST for value in values]
-    form = forms[0]
-    if any(other != form for other in forms):
-        return _merged(forms, values)
-    if form == LIST:
-        return form, [value[2] if _is_part(value) else value for value in values]
-    return form, [value[2] for value in values]
+    if kinds == {tuple} and set(map(len, values)) == {3}:
+        head = values[0][:2]
+        if head[0] == PART and not any(True for value in values if value[:2] != head):  # as a rule, and much faster
+            return _unpacked(head[1]), [value[2] for value in values]
+    packed = [value[1] if _is_part(value) else None for value in values]
+    known: dict[Any, Form] = {one: LIST if one is None else _unpacked(one) for one in set(packed)}
+    form, *others = known.values()
+    if any(other != form for other in others):
+        return _merged([known[one] for one in packed], values)
+    return form, [value[2] if _is_part(value) else value for value in values]
 
 
 def _merged(forms: list[Form], values: list[Any]) -> tuple[Form, list[Any]]:
@@ -146,7 +165,7 @@ def _restored(form: Form, content: bytes) -> Any:
 def _make_array(form: Form, values: list[Any], _: Any) -> Any:
     import numpy
 
-    return numpy.frombuffer(bytearray(b"".join(values)), form[1]).reshape(len(values), *form[2])
+    return numpy.frombuffer(bytearray().join(values), form[1]).reshape(len(values), *form[2])
 
 
 def _make_arrays(_: Form, values: list[Any], __: Any) -> Any:
