@@ -915,3 +915,25 @@ def test_threads_with_overlapping_batches_get_what_is_theirs(store):
         thread.join()
     assert wrong == []
     assert {entry.arguments["xs"] for entry in store.find()} == set(range(69))
+
+
+def test_an_element_that_can_not_be_read_is_missing(store, path, lengths):
+    lengths(["a", "b"])
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("UPDATE entry SET codec = CAST(x'ff' AS TEXT) WHERE arguments LIKE '%\"b\"%'")
+    assert lengths.missing(["a", "b"]) == ["b"]
+
+
+def test_refreshed_elements_make_room_for_themselves(path):
+    with Store(path, max_entries=5) as store:
+        f = store.memoize_batch(over="xs", code="version")(lambda xs: xs)
+        f([1, 2, 3, 4, 5])
+        f.refresh([1, 2])
+        assert f.is_cached([1, 2, 3, 4, 5])
+
+
+def test_a_series_that_is_numbered_by_the_function_stays_so(store):
+    f = store.memoize_batch(over="xs", code="version")(lambda xs: pd.Series([x * 2 for x in xs]))
+    f(pd.Series([1, 2]))
+    found = f(pd.Series([3, 1], index=[7, 8]))
+    pd.testing.assert_series_equal(found, pd.Series([6, 2]))
