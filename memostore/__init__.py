@@ -10,7 +10,7 @@
 """
 
 from memostore._version import __version__
-from memostore.default import default_store, memoize
+from memostore.default import default_store, memoize, memoize_batch
 from memostore.doctor import Finding
 from memostore.errors import (
     CorruptEntry,
@@ -69,4 +69,5 @@ __all__ = [
     "__version__",
     "default_store",
     "memoize",
+    "memoize_batch",
 ]

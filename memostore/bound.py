@@ -28,8 +28,8 @@ class BoundMemo(Generic[P, R]):
     __slots__ = ("__func__", "__self__", "__weakref__")
 
     TAKE_ARGUMENTS = frozenset({
-        "key", "is_cached", "check_call_in_cache", "lookup", "entry", "explain", "refresh", "invalidate", "_look",
-        "_adopt",
+        "key", "keys", "is_cached", "check_call_in_cache", "missing", "lookup", "entry", "explain", "refresh",
+        "invalidate", "_look", "_adopt",
     })  # fmt: skip
 
     def __init__(self, memo: Any, instance: Any) -> None:
@@ -61,6 +61,8 @@ class BoundMemo(Generic[P, R]):
         __qualname__: str
 
         def key(self, /, *args: P.args, **kwargs: P.kwargs) -> str: ...
+        def keys(self, /, *args: P.args, **kwargs: P.kwargs) -> list[str]: ...
+        def missing(self, /, *args: P.args, **kwargs: P.kwargs) -> Any: ...
         def is_cached(self, /, *args: P.args, **kwargs: P.kwargs) -> bool: ...
         def check_call_in_cache(self, /, *args: P.args, **kwargs: P.kwargs) -> bool: ...
         @overload

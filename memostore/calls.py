@@ -14,6 +14,7 @@ from memostore.keys.binding import Binder, signature_of
 from memostore.keys.call import call_key, changing_part, untyped
 from memostore.keys.inputs import InputState
 from memostore.keys.preview import preview_json
+from memostore.keys.registered import RuleFor
 from memostore.options import Options
 from memostore.remembering import Remembers
 
@@ -44,13 +45,18 @@ class Caller:
         binder = Binder.of(function, options.ignore)
         self.bind = binder.bind
         self.names = binder.names
+        self._keyed_by = frozenset(binder.keyed)
         scope = Scope(options.code, options.version, options.depends_on, options.ignore_code, options.track)
         self.code = FunctionCode(function, options.name, scope)
         self._view = receiver_view(function) if binder.keeps_first and not options.key else None
         self.defaults = Defaults(signature_of(function), () if options.key else binder.by_content)
-        self._asks = bool(binder.keyed)  # whether a function of the user's, named by KeyBy, has a part in every key
+        self.asks = bool(binder.keyed)  # whether a function of the user's, named by KeyBy, has a part in every key
         self._inherits = bool(options.formerly or options.new_defaults)
         self._aliases: tuple[CodeVersion, list[Alias]] | None = None
+
+    def is_keyed_by(self, parameter: str) -> bool:
+        """Say whether a function stands between a parameter and its part of the key."""
+        return parameter in self._keyed_by
 
     def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return the values of a call; raise the TypeError that the call would where its arguments do not fit."""
@@ -69,15 +75,26 @@ class Caller:
         self, version: CodeVersion, values: tuple[Any, ...], args: Any, kwargs: Any, names: tuple[str, ...] = ()
     ) -> bytes:
         """Return the key of a call under a version of the code, which may have had other parameters (`names`)."""
-        options, prefix = self.options, version.prefix
-        if version.held:
-            prefix = digest_parts(b"h", [prefix, *(held.encoded(self.store.rule_for) for held in version.held)])
-        rules = self.code.rule.over(self.store.rule_for)
+        options, prefix, rules = self.options, self.prefix_of(version), self.rules
         if options.key is not None:
             return call_key(prefix, (options.key(*args, **kwargs),), ("key(...)",), version.name, rules)
-        if self._view is not None:
-            values = self._view(values)
-        return call_key(prefix, values if options.typed else untyped(values), names or self.names, version.name, rules)
+        return call_key(prefix, self.keyed(values), names or self.names, version.name, rules)
+
+    def prefix_of(self, version: CodeVersion) -> bytes:
+        """Return what stands for a version of the code in all keys, with what the callable carries at the moment."""
+        if not version.held:
+            return version.prefix
+        return digest_parts(b"h", [version.prefix, *(held.encoded(self.store.rule_for) for held in version.held)])
+
+    @property
+    def rules(self) -> RuleFor:
+        """What finds the rule by which a type's values are keyed, with as much of their code as counts."""
+        return self.code.rule.over(self.store.rule_for)
+
+    def keyed(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what counts of a call's values."""
+        values = self._view(values) if self._view is not None else values
+        return values if self.options.typed else untyped(values)
 
     def keys(self, call: Call) -> Iterator[bytes]:
         """Yield the key of a call, then those under which older code may have stored it."""
@@ -111,7 +128,7 @@ class Caller:
 
     def unsteady_part(self, call: Call) -> str | None:
         """Take the key of a call anew; return what of it is another each time, so that no later call could find it."""
-        if type(call.key) is bytes and not self._asks:
+        if type(call.key) is bytes and not self.asks:
             return None
         values = self.bind(*call.args, **call.kwargs)
         if self.key_of(call.version, values, call.args, call.kwargs) == call.key:

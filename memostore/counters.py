@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import sys
 import threading
@@ -44,6 +45,12 @@ class Counters:
         if self._thread is None:
             self._start()
 
+    def add_many(self, uses: list[Use]) -> None:
+        """Count several hits and misses."""
+        self._uses.extend(uses)
+        if uses and self._thread is None:
+            self._start()
+
     def take(self) -> list[Use]:
         """Return what is waiting and forget it; the caller writes it, or gives it back."""
         taken = []
@@ -56,11 +63,13 @@ class Counters:
 
     def give_back(self, uses: list[Use]) -> None:
         """Keep uses that could not be written for the next time, as long as they are not too many."""
-        self._uses.extendleft(reversed(uses[: max(0, USES_KEPT - len(self._uses))]))
+        room = USES_KEPT - sum(map(_number, self._uses.copy()))
+        totals = itertools.accumulate(map(_number, uses))
+        self._uses.extendleft(reversed([use for use, total in zip(uses, totals, strict=True) if total <= room]))
 
     def waiting(self, key: bytes) -> tuple[int, float]:
         """Return how many hits of a key are not written yet, and when the last one was (0.0: there is none)."""
-        times = [when for _, when, used, _ in self._uses.copy() if used == key]
+        times = [when for _, when, used, _ in self._uses.copy() if used == key or (type(used) is list and key in used)]
         return len(times), max(times, default=0.0)
 
     def flush(self) -> None:
@@ -118,6 +127,11 @@ class Counters:
         self._thread = None
         self.flush()
         self._release()
+
+
+def _number(use: Use) -> int:
+    """Return how many hits or misses a use stands for."""
+    return len(use[2]) if isinstance(use[2], list) else 1
 
 
 LIVING: weakref.WeakSet[Counters] = weakref.WeakSet()

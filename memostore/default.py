@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
+from memostore.batch_memo import BatchMemo, BatchOptions, decorate_batch
 from memostore.config import default_url
-from memostore.memo import Home, Memo
+from memostore.faces import Faces, Home
+from memostore.memo import Memo
 from memostore.options import MemoizeOptions
 from memostore.store import Store
 from memostore.wrapping import decorate
 
-__all__ = ["default_store", "memoize", "replaced_default"]
+__all__ = ["default_store", "memoize", "memoize_batch", "replaced_default"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,10 +26,10 @@ _opened: dict[str, Store] = {}
 _replacing: list[Store] = []  # the last one stands for the default store
 
 
-_made: weakref.WeakSet[Memo[Any, Any]] = weakref.WeakSet()
+_made: weakref.WeakSet[Faces[Any, Any]] = weakref.WeakSet()
 
 
-def _note(memo: Memo[Any, Any]) -> None:
+def _note(memo: Faces[Any, Any]) -> None:
     """Know a function memoized with the default store, so that another store can take that one's place."""
     with _lock:
         _made.add(memo)
@@ -84,3 +86,17 @@ def memoize(function: Any = None, /, **options: Any) -> Any:
     2592000.0
     """
     return decorate(Home(default_store, made=_note), function, options)
+
+
+def memoize_batch(
+    over: str, *, batch_size: int | None = None, **options: Unpack[BatchOptions]
+) -> Callable[[Callable[P, R]], BatchMemo[P, R]]:
+    """Remember the results of a batch's elements in the default store. Parameters as of `Store.memoize_batch`.
+
+    >>> @memoize_batch(over="texts", batch_size=64)
+    ... def embed(texts: list[str]) -> list[list[float]]:
+    ...     return [[float(len(text))] for text in texts]
+    >>> embed.cache_parameters()["batch_size"]
+    64
+    """
+    return decorate_batch(Home(default_store, made=_note), over, batch_size, dict(options))

@@ -11,7 +11,7 @@ from typing import Any
 
 from blake3 import blake3
 
-__all__ = ["DIGEST_SIZE", "digest", "digest_buffer", "digest_chunks", "digest_parts", "frame"]
+__all__ = ["DIGEST_SIZE", "digest", "digest_buffer", "digest_chunks", "digest_each", "digest_parts", "frame"]
 
 DIGEST_SIZE = 32
 
@@ -50,6 +50,15 @@ def digest_chunks(buffers: Iterable[Any]) -> bytes:
     for buffer in buffers:
         hasher.update(buffer)
     return hasher.digest()
+
+
+def digest_each(prefix: bytes, parts: Iterable[bytes]) -> list[bytes]:
+    """Return the digest of each part behind a prefix. Prefix and parts are framed already.
+
+    >>> digest_each(b"x", [b"a"]) == [digest(b"xa")]
+    True
+    """
+    return [blake3(prefix + part).digest() for part in parts]
 
 
 def digest_parts(tag: bytes, parts: Iterable[bytes]) -> bytes:

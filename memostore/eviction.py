@@ -14,7 +14,10 @@ from memostore.config import ENTRY_OVERHEAD, choice
 from memostore.events import Evicted
 from memostore.tombstones import Burials
 
-__all__ = ["POLICIES", "Limits", "evict_to", "grow_older", "make_room", "policy", "rank_anew", "remove_entry"]
+__all__ = [
+    "POLICIES", "Limits", "evict_to", "grow_older", "make_room", "make_room_for", "policy", "rank_anew",
+    "remove_entry",
+]  # fmt: skip
 
 HIGHEST = "(SELECT coalesce(max(priority), 0) FROM entry)"
 AGE = "(SELECT coalesce(max(CAST(value AS DOUBLE PRECISION)), 0) FROM setting WHERE name = 'eviction_age')"
@@ -89,9 +92,16 @@ class Limits:
         too_many = self.max_entries is not None and entries > self.max_entries
         return too_many or (self.max_size is not None and occupied(entries, size) > self.max_size)
 
-    def admits(self, size: int) -> bool:
-        """Say whether an entry of this size may be stored at all."""
-        return self.max_size is None or occupied(1, size) <= self.max_size
+    def admits(self, size: int, entries: int = 1) -> bool:
+        """Say whether entries of this size together, one as a rule, may be stored at all."""
+        return not self.exceeded(entries, size)
+
+    def less(self, entries: int, size: int) -> Limits:
+        """Return what may be held beside so many entries and bytes."""
+        return Limits(
+            None if self.max_size is None else max(0, self.max_size - occupied(entries, size)),
+            None if self.max_entries is None else max(0, self.max_entries - entries),
+        )
 
 
 def occupied(entries: int, size: int) -> int:
@@ -112,6 +122,11 @@ def make_room(execute: Execute, limits: Limits, rank: Priorities, keep: int, now
     if not limits or not _over(execute, limits):
         return []
     return evict_to(execute, limits, rank, keep, now)
+
+
+def make_room_for(execute: Execute, limits: Limits, rank: Priorities, sizes: list[int], now: float) -> list[Evicted]:
+    """Remove entries until others of these sizes can be added, in the caller's transaction."""
+    return make_room(execute, limits.less(len(sizes), sum(sizes)), rank, NOTHING, now)
 
 
 def evict_to(execute: Execute, limits: Limits, rank: Priorities, keep: int, now: float) -> list[Evicted]:

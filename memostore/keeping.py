@@ -16,12 +16,11 @@ from memostore.function_limits import limits_of, make_room_in, too_large
 from memostore.options import Options
 from memostore.raised import stored_error
 from memostore.recording import Recorder
-from memostore.remembering import Result
+from memostore.remembering import Result, Times
 from memostore.telling import Teller
 
-__all__ = ["Keeps", "Times"]
+__all__ = ["Keeps"]
 
-Times = tuple[float | None, float | None]  # when an entry expires, and from when on it is to be computed anew
 ABANDONED_AFTER = 86400.0  # seconds without a new piece, after which a recording belongs to a process that is gone
 
 

@@ -16,14 +16,14 @@ from memostore.read_files import ReadFile
 from memostore.recording import Player, Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from memostore.records import Entry, StoredCall
     from memostore.results import Source
 
 __all__ = [
     "CHANGED", "CORRUPT", "DUE", "EXPIRED", "FAULT", "LARGE", "NEW", "RAISED", "REFRESH", "UNLOADABLE", "Missing",
-    "Remembers", "Result",
+    "Remembers", "Result", "Times",
 ]  # fmt: skip
 
 
@@ -38,6 +38,8 @@ class Missing:
     reason: str
     value: Any = None
 
+
+Times = tuple[float | None, float | None]  # when an entry expires, and from when on it is to be computed anew
 
 NEW: Final = Missing("new")
 EXPIRED: Final = Missing("expired")
@@ -101,7 +103,21 @@ class Remembers(Protocol):
     def rule_for(self) -> RuleFor:
         """What finds the rule by which a type's values are keyed."""
 
-    def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped") -> bool:
+    def recall_many(self, keys: Sequence[bytes], version: CodeVersion) -> tuple[list[Any], dict[int, Missing]]:
+        """Return the stored value of each of some different keys, and why some have none, by their places."""
+
+    def holds_many(self, keys: Collection[bytes]) -> set[bytes]:
+        """Return the keys whose results are stored and have not expired."""
+
+    def missed_many(
+        self, misses: Iterable[tuple[bytes, Missing]], version: CodeVersion, ask: Callable[[bytes], Ask]
+    ) -> None:
+        """Take note of misses."""
+
+    def keep_many(self, results: list[tuple[bytes, Result]], version: CodeVersion, options: Options) -> None:
+        """Store results that can be stored."""
+
+    def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped", *, warns: bool = True) -> bool:
         """Tell that a result is returned and not stored; warn once for each function and kind of reason."""
 
     def advise(self, version: CodeVersion, kind: str, advice: str) -> None:

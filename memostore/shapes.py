@@ -13,8 +13,9 @@ from memostore.calls import Call, Caller
 from memostore.computing import Computing
 from memostore.driving import drive_async, drive_async_generator, drive_generator
 from memostore.errors import InvalidArgument
+from memostore.faces import Home
 from memostore.mapping import mapped_on_loop, not_mapped
-from memostore.memo import Home, Memo
+from memostore.memo import Memo
 from memostore.options import Options
 from memostore.remembering import DUE, REFRESH, Missing
 from memostore.streaming import Streaming, advance, advance_async, close, close_async

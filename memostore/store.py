@@ -15,12 +15,15 @@ import memostore.config as config
 from memostore.backends.choose import backend_for
 from memostore.backends.null import NullBackend
 from memostore.backends.protocol import Use
+from memostore.batch_memo import MemoizesBatches
+from memostore.batch_store import RemembersMany
 from memostore.catalogue import Catalogue
 from memostore.counters import Counters
 from memostore.digest import digest_parts
 from memostore.errors import InvalidArgument, Unstorable
 from memostore.events import Event, Hook
 from memostore.eviction import Limits, policy
+from memostore.faces import Home
 from memostore.fingerprint import CodeVersion
 from memostore.flight import Flights
 from memostore.function_limits import NONE
@@ -29,7 +32,7 @@ from memostore.keys.call import call_key, function_prefix
 from memostore.keys.preview import preview_json
 from memostore.keys.registered import RegistersKeys, RuleFor
 from memostore.known_code import KnowsCode
-from memostore.memo import Home, Memo
+from memostore.memo import Memo
 from memostore.options import MemoizeOptions, Options
 from memostore.recalling import Recalls
 from memostore.remembering import Missing, Result
@@ -50,7 +53,9 @@ PUT: Final = CodeVersion("memostore", "Store.put", digest_parts(b"v", [b"put"]),
 PUT_PREFIX: Final = function_prefix(PUT.module, PUT.qualname, PUT.fingerprint, "")
 
 
-class Store(Catalogue, Recalls, Keeps, KnowsCode, RegistersKeys, ShowsResults, Switches):
+class Store(
+    Catalogue, Recalls, Keeps, RemembersMany, MemoizesBatches, KnowsCode, RegistersKeys, ShowsResults, Switches
+):  # fmt: skip
     """A place where results are remembered: one SQLite file, opened, and created if need be, right here.
 
     `path` is a path, an SQLAlchemy URL (`sqlite:///results.db`), ":memory:", or None, which remembers nothing.

@@ -10,9 +10,10 @@ from typing import Any, get_origin
 
 from memostore.bound import MemoClassmethod
 from memostore.errors import InvalidArgument, UnkeyableArgument
+from memostore.faces import Home
 from memostore.fingerprint import check_seen
 from memostore.keys.naming import function_name
-from memostore.memo import Home, Memo
+from memostore.memo import Memo
 from memostore.options import Options, checked_options
 from memostore.shapes import AsyncGeneratorMemo, CoroutineMemo, GeneratorMemo
 

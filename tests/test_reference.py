@@ -27,6 +27,7 @@ from memostore import (
     query,
     testing,
 )
+from memostore.batch_memo import WITHOUT, BatchMemo, BatchOptions
 from memostore.cli import main
 from memostore.memo import Memo
 from memostore.options import Options
@@ -113,6 +114,21 @@ def test_the_options_of_memoize():
     assert list(documented) == fields(Options)
     for field in dataclasses.fields(Options):
         assert documented[field.name][1] == f"`{field.default!r}`", field.name
+
+
+def test_the_options_of_memoize_batch():
+    documented = table(REFERENCE, "Batches", "option")
+    assert list(documented) == ["over", "batch_size", *BatchOptions.__annotations__]
+    for name in BatchOptions.__annotations__:
+        assert documented[name][1] == f"`{Options.__dataclass_fields__[name].default!r}`", name
+
+
+def test_every_option_of_memoize_is_one_of_memoize_batch_or_has_a_reason_not_to_be():
+    assert {*fields(Options)} == {*BatchOptions.__annotations__} | {*WITHOUT}
+
+
+def test_the_faces_of_a_batch_function():
+    assert set(table(REFERENCE, "Batches", "attribute")) == public(BatchMemo) | {"__wrapped__"}
 
 
 def test_the_faces_of_a_memoized_function():

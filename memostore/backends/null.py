@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,6 +36,10 @@ class NullBackend:
 
     def fetch(self, key: bytes) -> Row | None:
         """Return None: nothing is there."""
+
+    def fetch_many(self, keys: Collection[bytes]) -> list[Row]:
+        """Return nothing: nothing is there."""
+        return []
 
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return None: nothing is there."""
@@ -72,6 +76,10 @@ class NullBackend:
     def save(self, new: NewEntry, rank: Priorities, uses: list[Use], finish: Callable[[Any], T]) -> T:
         """Save nothing."""
         return finish(lambda _text, _params: [])
+
+    def save_many(self, new: list[NewEntry], rank: Priorities, uses: list[Use], prepare: Callable[[Any], T]) -> T:
+        """Save nothing."""
+        return prepare(lambda _text, _params: [])
 
     def facts(self, code: bytes) -> bytes | None:
         """Return None."""

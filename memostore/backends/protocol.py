@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +19,14 @@ from memostore.read_files import ReadFile
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["Backend", "Execute", "Health", "NewEntry", "Priorities", "Row", "Use", "binding_of", "entry_id"]
+__all__ = [
+    "AT_ONCE", "Backend", "Execute", "Health", "NewEntry", "Priorities", "Row", "Use", "binding_of", "entry_id",
+    "entry_ids",
+]  # fmt: skip
 
 T = TypeVar("T")
+
+AT_ONCE = 1000  # rows that are asked for in one question
 
 TIMES = struct.Struct("<dd")
 FIRST_64_BITS = struct.Struct(">Q")
@@ -51,9 +58,9 @@ class NewEntry:
     files: tuple[ReadFile, ...] = ()
 
 
-# One buffered hit: function, when, key and the seconds that it saved; or one miss, without a key. A plain tuple: a hit
-# makes one, and a named one would take six times as long.
-Use = tuple[CodeVersion, float, bytes | None, float]
+# One buffered hit: function, when, key and the seconds that it saved; or one miss, without a key; or the hits of a
+# batch, their keys in a list. A plain tuple: a hit makes one, and a named one would take six times as long.
+Use = tuple[CodeVersion, float, bytes | list[bytes] | None, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,13 @@ class Backend(Protocol):
     def fetch(self, key: bytes) -> Row | None:
         """Return the row of a key, as one read outside any transaction."""
 
+    def fetch_many(self, keys: Collection[bytes]) -> list[Row]:
+        """Return the rows of those keys that there are, each read as `fetch` does; of AT_ONCE keys at the most.
+
+        There may be rows of other keys among them: one of the same number as a key that was asked for. Raises
+        CorruptEntry where a row can't be read: which one, `fetch` says.
+        """
+
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return the row of a key with its value's pieces, both from one moment."""
 
@@ -129,6 +143,11 @@ class Backend(Protocol):
 
     def save(self, new: NewEntry, rank: Priorities, uses: list[Use], finish: Callable[[Execute], T]) -> T:
         """Write an entry and count uses in one transaction; `finish` runs in it, before the commit."""
+
+    def save_many(self, new: list[NewEntry], rank: Priorities, uses: list[Use], prepare: Callable[[Execute], T]) -> T:
+        """Write entries and count uses in one transaction; `prepare` runs in it, before the first is written and after
+        those of the same keys are removed.
+        """
 
     def facts(self, code: bytes) -> bytes | None:
         """Return what is remembered of a code object."""
@@ -177,6 +196,18 @@ def entry_id(key: bytes) -> int:
     """Return the row number of a key: its first 63 bits."""
     number: int = FIRST_64_BITS.unpack_from(key)[0] >> 1
     return number
+
+
+def entry_ids(keys: Iterable[bytes]) -> list[int]:
+    """Return the row numbers of many keys, in their order.
+
+    >>> entry_ids([b"a" * 32, b"b" * 32]) == [entry_id(b"a" * 32), entry_id(b"b" * 32)]
+    True
+    """
+    firsts = array("Q", b"".join(keys))[::4]  # of each key's 32 bytes, the first eight
+    if sys.byteorder == "little":
+        firsts.byteswap()
+    return [first >> 1 for first in firsts]
 
 
 def binding_of(key: bytes, codec: str, created: float, expires: float | None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,13 +13,14 @@ from weakref import WeakKeyDictionary
 from memostore.backends import sqlite_sql as sql
 from memostore.backends.claims import Claims
 from memostore.backends.connections import Connections, snapshot
-from memostore.backends.protocol import Execute, NewEntry, Priorities, Row, Use, entry_id
+from memostore.backends.protocol import Execute, NewEntry, Priorities, Row, Use, entry_id, entry_ids
+from memostore.backends.sqlite_errors import sqlalchemy_errors, unread
 from memostore.backends.sqlite_files import KeepsFiles, insert_files
 from memostore.backends.sqlite_open import check_path, connect, connect_read_only, prepare, translated
 from memostore.backends.sqlite_sandbox import run_sandboxed
 from memostore.backends.sqlite_streams import KeepsStreams, adopt
 from memostore.backends.sqlite_upkeep import LooksAfterFile
-from memostore.errors import CorruptEntry, InvalidArgument, ReadOnlyStore, StoreClosed, StoreUnavailable
+from memostore.errors import ReadOnlyStore, StoreClosed, StoreUnavailable
 from memostore.fingerprint import CodeVersion
 from memostore.tombstones import origin_id
 
@@ -65,10 +66,16 @@ class SQLiteBackend(KeepsFiles, KeepsStreams, LooksAfterFile):
         try:
             found: Row | None = self._connections.get().execute(sql.FETCH, (entry_id(key),)).fetchone()
         except sqlite3.Error as error:
-            if "UTF-8" in str(error):  # text that is none: the row is damaged, the store is not
-                raise CorruptEntry(str(error)) from error
-            raise StoreUnavailable(f"reading failed: {error}") from error
+            raise unread(error) from error
         return found if found is not None and found[0] == key else None
+
+    def fetch_many(self, keys: Collection[bytes]) -> list[Row]:
+        """Return the rows of those keys that there are, and maybe of others, outside any transaction."""
+        text, numbers = sql.fetch_many(entry_ids(keys))
+        try:
+            return self._connections.get().execute(text, numbers).fetchall()
+        except sqlite3.Error as error:
+            raise unread(error) from error
 
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return the row of a key with its value's pieces, both from one moment."""
@@ -98,6 +105,16 @@ class SQLiteBackend(KeepsFiles, KeepsStreams, LooksAfterFile):
             self._count(connection, uses, rank)
             self._insert(connection, new, rank)
             return finish(sql.execute_on(connection))
+
+    def save_many(self, new: list[NewEntry], rank: Priorities, uses: list[Use], prepare: Callable[[Any], T]) -> T:
+        """Write entries and count uses in one transaction; `prepare` runs in it, once the entries' rows are free."""
+        with self._transaction("saving") as connection:
+            self._count(connection, uses, rank)
+            connection.executemany(sql.DELETE_ENTRY, ((entry_id(entry.key),) for entry in new))
+            prepared = prepare(sql.execute_on(connection))
+            for entry in new:
+                self._insert(connection, entry, rank)
+            return prepared
 
     def facts(self, code: bytes) -> bytes | None:
         """Return what is remembered of a code object."""
@@ -130,7 +147,7 @@ class SQLiteBackend(KeepsFiles, KeepsStreams, LooksAfterFile):
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Yield a SQLAlchemy connection in a read transaction."""
-        with translated("reading"), self._sqlalchemy().connect() as connection, _sqlalchemy_errors("reading"):
+        with translated("reading"), self._sqlalchemy().connect() as connection, sqlalchemy_errors("reading"):
             connection.exec_driver_sql("BEGIN")
             yield connection
 
@@ -138,7 +155,7 @@ class SQLiteBackend(KeepsFiles, KeepsStreams, LooksAfterFile):
     def writing(self) -> Iterator[Connection]:
         """Yield a SQLAlchemy connection in a write transaction, committed at the end of the block."""
         self._refuse_read_only()
-        with translated("writing"), self._sqlalchemy().connect() as connection, _sqlalchemy_errors("writing"):
+        with translated("writing"), self._sqlalchemy().connect() as connection, sqlalchemy_errors("writing"):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
@@ -279,23 +296,11 @@ class SQLiteBackend(KeepsFiles, KeepsStreams, LooksAfterFile):
             sql.TOUCH.format(priority=rank.on_hit),
             ({"id": entry_id(key), "key": key, "hits": n, "last": last} for key, (n, last) in hits.items()),
         )
+        for text, values in sql.touches(uses, rank.on_hit):
+            connection.execute(text, values)
         for (module, qualname, day), counts in days.items():
             connection.execute(sql.COUNT_DAY, (self._function_id(connection, module, qualname), day, *counts))
 
-
-@contextmanager
-def _sqlalchemy_errors(operation: str) -> Iterator[None]:
-    """Translate what SQLAlchemy wraps around a driver's error; its errors about the user's expression pass."""
-    from sqlalchemy.exc import DBAPIError
-
-    try:
-        yield
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
-            raise InvalidArgument(f"where= can't be run: {error.orig}") from error
-        raise StoreUnavailable(f"{operation} failed: {error.orig}") from error
-    except (OverflowError, UnicodeError) as error:
-        raise InvalidArgument(f"where= or another filter has a value that no column can hold: {error}") from error
 
 
 def _blob(connection: sqlite3.Connection, number: int) -> bytes:

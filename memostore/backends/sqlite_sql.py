@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from memostore.backends.protocol import Execute, Use
+from memostore.backends.protocol import AT_ONCE, Execute, Use, entry_ids
 from memostore.fingerprint import CodeVersion
 
-__all__ = ["execute_on", "insert_entry", "summed", "version_in"]
+__all__ = ["execute_on", "fetch_many", "insert_entry", "summed", "touches", "version_in"]
 
 EPOCH = date(1970, 1, 1)
 SECONDS_A_DAY = 86400
 
 # The key is compared by the caller: a second parameter costs more than a column.
-FETCH = "SELECT key, value, checksum, codec, created, expires, compute_seconds, refresh_at FROM entry WHERE id = ?"
+ROW = "SELECT key, value, checksum, codec, created, expires, compute_seconds, refresh_at FROM entry"
+FETCH = f"{ROW} WHERE id = ?"
+
+# Rows in one question. A statement for each of a few sizes is prepared once and kept.
+SIZES = (1, 10, 100, AT_ONCE)
+FETCH_MANY = ROW + " WHERE id IN ({marks})"
 
 FACTS = "SELECT facts FROM facts WHERE code = ?"
 KEEP_FACTS = "INSERT OR IGNORE INTO facts (code, facts) VALUES (?, ?)"
@@ -63,6 +68,12 @@ UPDATE entry SET hit_count = hit_count + :hits, last_hit = max(coalesce(last_hit
 WHERE id = :id AND key = :key
 """
 
+# The keys are not compared: the rows were theirs when they were read a moment ago.
+TOUCH_MANY = """
+UPDATE entry SET hit_count = hit_count + 1, last_hit = max(coalesce(last_hit, ?), ?), priority = {priority}
+WHERE id IN ({marks})
+"""
+
 COUNT_DAY = """
 INSERT INTO daily (function_id, day, hits, misses, seconds_saved) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (function_id, day) DO UPDATE SET hits = hits + excluded.hits, misses = misses + excluded.misses,
@@ -79,8 +90,22 @@ def insert_entry(priority: str) -> str:
     return INSERT_ENTRY.format(priority=priority)
 
 
+@cache
+def _fetching(size: int) -> str:
+    return FETCH_MANY.format(marks=", ".join("?" * size))
+
+
+def fetch_many(numbers: Sequence[int]) -> tuple[str, Sequence[int]]:
+    """Return the statement that fetches AT_ONCE rows at the most, and its parameters."""
+    size, filled = _filled(numbers)
+    return _fetching(size), filled
+
+
 def summed(uses: Iterable[Use]) -> tuple[Hits, Days]:
-    """Sum uses: per key (hits, last hit), in the order of last use; per function and day (hits, misses, saved)."""
+    """Sum uses: per key (hits, last hit), in the order of last use; per function and day (hits, misses, saved).
+
+    Those of batches are summed by function and day only: `touches` has their keys.
+    """
     hits: Hits = {}
     by_number: defaultdict[tuple[CodeVersion, float], list[float]] = defaultdict(lambda: [0, 0, 0.0])
     for version, when, key, saved in uses:
@@ -88,8 +113,11 @@ def summed(uses: Iterable[Use]) -> tuple[Hits, Days]:
         if key is None:
             counts[1] += 1
             continue
-        counts[0] += 1
         counts[2] += saved
+        if isinstance(key, list):  # see `touches`
+            counts[0] += len(key)
+            continue
+        counts[0] += 1
         n, last = hits.pop(key, (0, when))
         hits[key] = (n + 1, max(last, when))
     days: Days = {}
@@ -98,6 +126,26 @@ def summed(uses: Iterable[Use]) -> tuple[Hits, Days]:
         before = days.get(name, (0, 0, 0.0))
         days[name] = (before[0] + int(n_hits), before[1] + int(n_misses), before[2] + saved)
     return hits, days
+
+
+@cache
+def _touching(size: int, priority: str) -> str:
+    return TOUCH_MANY.format(priority=priority.replace(":hits", "1"), marks=", ".join("?" * size))
+
+
+def touches(uses: Iterable[Use], priority: str) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yield the statements that count the hits of batches, a thousand at a time, which takes half of the time."""
+    for _, when, keys, _ in uses:
+        numbers = entry_ids(keys) if isinstance(keys, list) else []
+        for start in range(0, len(numbers), AT_ONCE):
+            size, some = _filled(numbers[start : start + AT_ONCE])
+            yield _touching(size, priority), (when, when, *some)
+
+
+def _filled(numbers: Sequence[int]) -> tuple[int, Sequence[int]]:
+    """Return numbers, the last one repeated until there are as many as a prepared statement takes."""
+    size = next(size for size in SIZES if size >= len(numbers))
+    return size, (*numbers, *[numbers[-1]] * (size - len(numbers)))
 
 
 def day_of(number: float) -> str:
