@@ -30,12 +30,13 @@ class Earlier(NamedTuple):
     fingerprint: bytes
     parameters: tuple[str, ...]
     inputs: dict[str, Any]
+    track: str | None = None
 
     @classmethod
     def of(cls, fingerprint: bytes, manifest: str) -> Earlier:
         """Return the version that a row of the table `code` tells of."""
         data = json.loads(manifest)
-        return cls(fingerprint, tuple(data.get("parameters", ())), data.get("inputs") or {})
+        return cls(fingerprint, tuple(data.get("parameters", ())), data.get("inputs") or {}, data.get("track"))
 
 
 class Alias(NamedTuple):
@@ -78,6 +79,7 @@ def _earlier_versions(alias: Alias, defaults: dict[str, Any], stored: Sequence[E
             added
             and same_order
             and _same_inputs(one.inputs, version.inputs)
+            and one.track == version.scope.track
             and all(name in defaults for name in added)
         ):
             older = dataclasses.replace(version, fingerprint=one.fingerprint)

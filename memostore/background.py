@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextvars
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from memostore.driving import Steps, drive, drive_async
 from memostore.flight import detached
+from memostore.tracking import unseen
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["in_thread", "on_loop"]
 
@@ -25,6 +26,8 @@ def in_thread(steps: Steps) -> None:
     """Have steps taken by a thread, after those that are waiting. The process does not end before them."""
     global _pool  # made when it is needed
     if _pool is None:
+        from concurrent.futures import ThreadPoolExecutor  # slow
+
         _pool = ThreadPoolExecutor(THREADS, "memostore-background")
     try:
         _pool.submit(contextvars.copy_context().run, _detached_drive, steps)
@@ -37,7 +40,7 @@ def on_loop(steps: Steps) -> None:
     import asyncio  # slow, and here it has been imported already
 
     context = contextvars.copy_context()
-    context.run(detached)
+    context.run(_detach)
     try:
         task = asyncio.get_running_loop().create_task(drive_async(steps), context=context)
     except RuntimeError:  # another library's loop
@@ -48,8 +51,14 @@ def on_loop(steps: Steps) -> None:
 
 
 def _detached_drive(steps: Steps) -> None:
-    detached()
+    _detach()
     drive(steps)
+
+
+def _detach() -> None:
+    """Take note that what runs in this context from now on is no part of the calls that it was begun in."""
+    detached()
+    unseen()
 
 
 def _forget() -> None:

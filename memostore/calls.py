@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from memostore.aliases import Alias, aliases_of, defaults_of
+from memostore.changing_defaults import Defaults
 from memostore.digest import digest_parts
 from memostore.explain import Question
 from memostore.fingerprint import CodeVersion, FunctionCode, Scope, offer, receiver_view, stored_name
 from memostore.keys.binding import Binder, signature_of
 from memostore.keys.call import call_key, changing_part, untyped
+from memostore.keys.inputs import InputState
 from memostore.keys.preview import preview_json
 from memostore.options import Options
 from memostore.remembering import Remembers
@@ -42,9 +44,10 @@ class Caller:
         binder = Binder.of(function, options.ignore)
         self.bind = binder.bind
         self.names = binder.names
-        scope = Scope(options.code, options.version, options.depends_on, options.ignore_code)
+        scope = Scope(options.code, options.version, options.depends_on, options.ignore_code, options.track)
         self.code = FunctionCode(function, options.name, scope)
         self._view = receiver_view(function) if binder.keeps_first and not options.key else None
+        self.defaults = Defaults(signature_of(function), () if options.key else binder.by_content)
         self._asks = bool(binder.keyed)  # whether a function of the user's, named by KeyBy, has a part in every key
         self._inherits = bool(options.formerly or options.new_defaults)
         self._aliases: tuple[CodeVersion, list[Alias]] | None = None
@@ -115,6 +118,10 @@ class Caller:
             return None
         again, rules = self.bind(*call.args, **call.kwargs), self.store.rule_for
         return "key(...)" if self.options.key else changing_part(values, again, self.names, rules)
+
+    def inputs(self, version: CodeVersion) -> list[InputState]:
+        """Return the states of what a call reads besides its arguments, as they are before the function runs."""
+        return [*version.inputs_now(), *self.defaults.now(self.store, version)]
 
     def _aliases_of(self, version: CodeVersion) -> list[Alias]:
         if self._aliases is None or self._aliases[0] is not version:

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import memostore.config as config
 import memostore.eviction as eviction
@@ -28,6 +28,7 @@ from memostore.explain import (
     explained_by_key,
     with_hits,
 )
+from memostore.filters import Filters
 from memostore.fingerprint import CodeVersion
 from memostore.options import check_known
 from memostore.records import Entry, FunctionStats, Stats
@@ -86,7 +87,7 @@ class Catalogue:
 
         return entries
 
-    def find(self, *, limit: int | None = None, **filters: Any) -> list[Entry]:
+    def find(self, *, limit: int | None = None, **filters: Unpack[Filters]) -> list[Entry]:
         """Return the entries that pass every filter, newest first; without a filter, all of them.
 
         Filters: `function` (a function, or the text of its full name, its qualified name, or a pattern with `*`),
@@ -112,7 +113,7 @@ class Catalogue:
             found: list[Entry] = query.find_entries(connection, conditions, limit)
             return found
 
-    def invalidate(self, *, dry_run: bool = False, **filters: Any) -> int:
+    def invalidate(self, *, dry_run: bool = False, **filters: Unpack[Filters]) -> int:
         """Remove the entries that pass every filter (those of `find`); return how many.
 
         With `dry_run=True` nothing is removed. Raises InvalidArgument without a filter: `clear()` removes all.
@@ -272,12 +273,14 @@ class Catalogue:
 
     def _miss(self, key: bytes, version: CodeVersion, reason: str, ask: Ask | None) -> Miss:
         """Return the event of a miss, which says which it was. That must cost a call no more than time."""
-        if ask is None or reason not in ("new", "expired"):
+        if ask is None or reason not in ("new", "expired", "file"):
             return Miss(key.hex(), version.name, reason)
         try:
             said = explained(ask(), self._backend, self._now(), skipped=self._why_skipped, depth=BRIEF)
         except Exception as error:  # noqa: BLE001 # methods of the user's classes may do anything a second time
             return Miss(key.hex(), version.name, reason, f"not explained: {error!r}")
+        if said.is_hit:  # stored, or changed back, since then
+            return Miss(key.hex(), version.name, reason)
         return Miss(key.hex(), version.name, said.reason, said.detail)
 
     def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped", *, warns: bool = True) -> bool:
@@ -288,6 +291,10 @@ class Catalogue:
             text = f"{version.name}: the result is returned but not stored: {reason}"
             self._teller.warn(version.name, kind, text)
         return False
+
+    def advise(self, version: CodeVersion, kind: str, advice: str) -> None:
+        """Warn once for each function and kind of advice."""
+        self._teller.warn(version.name, kind, f"{version.name}: {advice}")
 
     def _why_skipped(self, key: bytes) -> str | None:
         return next((reason for skipped, reason in reversed(self._skipped.copy()) if skipped == key), None)

@@ -93,9 +93,9 @@ def dump(value: Any) -> bytes:
     return bytes(parts[0])
 
 
-def compressed(data: bytes, compress: str) -> bytes:
+def compressed(data: bytes | bytearray | memoryview, compress: str) -> bytes:
     """Return bytes in a form that `expanded` reads: compressed where that pays."""
-    if compress == "auto" and _worth_compressing([data]):
+    if compress == "auto" and _worth_compressing([memoryview(data)]):
         return b"z" + bytes(_zstd().compress(data, ZSTD_LEVEL))
     return b"p" + data
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from memostore.calls import Call, Caller
@@ -11,8 +12,9 @@ from memostore.driving import Done, Pause, Run, Steps, Wait, Work
 from memostore.flight import Flight, flying, is_aboard
 from memostore.keys.inputs import InputState, changed_since, noting
 from memostore.landing import REFRESH_FAILED, Landing, take_off
-from memostore.remembering import DUE, FAULT, RAISED, REFRESH, Missing, Result
+from memostore.remembering import DUE, EXPIRED, FAULT, RAISED, REFRESH, Missing, Result
 from memostore.tally import Tallies
+from memostore.tracking import Collector, Ignoring, collecting
 
 __all__ = ["Computing"]
 
@@ -21,6 +23,7 @@ LONGEST_PAUSE: Final = 0.05
 NESTED_PATIENCE: Final = 5.0  # seconds for another process, on behalf of a call that others may be waiting for
 
 Found = Generator[Any, Any, Any]
+Reads = Collector | Ignoring
 
 
 class Computing(NamedTuple):
@@ -48,15 +51,14 @@ class Computing(NamedTuple):
         store = self.caller.store
         if type(found) is Missing and found.reason == "large":
             found = yield Work(store.recall, (call.key, call.version))
-        if type(found) is Missing and found.reason == "new":
+        if type(found) is Missing and found.reason in ("new", "file"):
             found = yield from self._by_older_code(call, found)
-        if self._is_over(found):
-            return Missing("expired")
-        return found
+        return self._judged(found)
 
-    def _is_over(self, found: Any) -> bool:
-        """Say whether a result is past its time for a function that is no longer refreshed in the background."""
-        return type(found) is Missing and found.reason == DUE and not self.caller.options.refreshes
+    def _judged(self, found: Any) -> Any:
+        """Take what is due for expired, where the function is not, or no longer, computed anew in the background."""
+        is_over = type(found) is Missing and found.reason == DUE and not self.caller.options.refreshes
+        return EXPIRED if is_over else found
 
     def _by_older_code(self, call: Call, missing: Missing) -> Found:
         store = self.caller.store
@@ -93,7 +95,7 @@ class Computing(NamedTuple):
             has_landed = yield Wait(flight, _left(deadline))
             if not has_landed or flight.is_stored is False:
                 return (yield from self._computed(call, missing, None))
-            found = yield Work(store.recall, (call.key, call.version))
+            found = self._judged((yield Work(store.recall, (call.key, call.version))))
             if not _is_missing(found):
                 return found
             missing = found
@@ -106,6 +108,7 @@ class Computing(NamedTuple):
             found = store.recall(call.key, call.version, whole=False)
             if type(found) is Missing and found.reason == "large":
                 found = yield Work(store.recall, (call.key, call.version))
+            found = self._judged(found)
             if not _is_missing(found):
                 flight.is_stored = True
                 return found
@@ -133,34 +136,36 @@ class Computing(NamedTuple):
         arguments, tags = caller.shown(call), caller.options.tags_of(call.args, call.kwargs)  # the call may change them
         with noting() as read:
             unsteady = caller.unsteady_part(call)
-        read += call.version.inputs_now()
+        read += caller.inputs(call.version)
+        reads = collecting(caller.options.track)
         started = store.clock()
         with flying(landing.flight if landing else None):
-            done: Done = yield Run(caller.function, call.args, call.kwargs)
+            done: Done = yield Run(reads.around(caller.function), call.args, call.kwargs)
         result = Result(done.value, store.clock() - started, arguments, tags, done.error)
         if unsteady is not None:
             store.skip(call.key, call.version, f"{unsteady} has another key each time it is taken", "unsteady")
-            _not_stored(landing)
-        elif missing is not FAULT and self._is_result(done):  # a store that just failed is not waited for again
+        elif missing is not FAULT and self._is_result(done) and (counted or store.stores):
+            # A store that just failed is not waited for again; one that was closed meanwhile is no fault behind a call.
             if landing is not None:
                 landing.is_under_way = True
-            yield Work(self._kept, (call, result, read, landing))
-        elif isinstance(done.error, Exception):
-            _not_stored(landing)
+            yield Work(self._kept, (call, result, read, reads, landing))
+        elif landing is not None and isinstance(done.error, Exception):
+            landing.flight.is_stored = False  # there is no result to share: who waits computes at once
         return done
 
     def _is_result(self, done: Done) -> bool:
         return done.error is None or isinstance(done.error, self.caller.options.cache_errors)
 
-    def _kept(self, call: Call, result: Result, read: list[InputState], landing: Landing | None) -> None:
+    def _kept(self, call: Call, result: Result, read: list[InputState], reads: Reads, landing: Landing | None) -> None:
         """Store a result unless what it read has changed, and land: whoever is cancelled meanwhile, this is done."""
         store, is_stored = self.caller.store, False
         try:
             changed = changed_since(read)
-            if changed is not None:
-                store.skip(call.key, call.version, f"{changed} changed while the function ran", "changed")
+            problem = reads.close() if changed is None else f"{changed} changed while the function ran"
+            if problem is not None:
+                store.skip(call.key, call.version, problem, "changed")
             else:
-                is_stored = store.keep(call.key, call.version, result, self.caller.options)
+                is_stored = store.keep(call.key, call.version, replace(result, files=reads.files), self.caller.options)
         finally:
             if landing is not None:
                 landing.flight.is_stored = is_stored
@@ -186,12 +191,6 @@ class Computing(NamedTuple):
 
 
 HITS: Final = frozenset({DUE, RAISED})
-
-
-def _not_stored(landing: Landing | None) -> None:
-    """Let those who wait compute for themselves, all at once: there will be no result to share."""
-    if landing is not None:
-        landing.flight.is_stored = False
 
 
 def _is_missing(found: Any) -> bool:

@@ -14,7 +14,7 @@ from memostore.config import ENTRY_OVERHEAD, choice
 from memostore.events import Evicted
 from memostore.tombstones import Burials
 
-__all__ = ["POLICIES", "Limits", "evict_to", "make_room", "policy", "rank_anew"]
+__all__ = ["POLICIES", "Limits", "evict_to", "grow_older", "make_room", "policy", "rank_anew", "remove_entry"]
 
 HIGHEST = "(SELECT coalesce(max(priority), 0) FROM entry)"
 AGE = "(SELECT coalesce(max(CAST(value AS DOUBLE PRECISION)), 0) FROM setting WHERE name = 'eviction_age')"
@@ -59,9 +59,13 @@ LOWEST_FIRST = CANDIDATES.format(ids="SELECT id FROM entry WHERE id != :keep ORD
 DELETE_ENTRY = "DELETE FROM entry WHERE id = :id"
 
 GET_POLICY = "SELECT value FROM setting WHERE name = 'eviction'"
-SET_AGE = """
+# The age never goes back. What gave way may have a lower priority than what gave way before: an entry just saved that
+# was kept for a while, or one of another function that has limits of its own.
+GROW_OLDER = """
 INSERT INTO setting (name, value) VALUES ('eviction_age', :age) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+WHERE CAST(excluded.value AS DOUBLE PRECISION) > CAST(setting.value AS DOUBLE PRECISION)
 """
+BE_YOUNG = "UPDATE setting SET value = '0' WHERE name = 'eviction_age'"
 SET_POLICY = """
 INSERT INTO setting (name, value) VALUES ('eviction', :policy) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
@@ -114,7 +118,7 @@ def evict_to(execute: Execute, limits: Limits, rank: Priorities, keep: int, now:
     """Remove expired entries, then those of lowest priority, until the limits hold; return what was evicted."""
     rank_anew(execute, rank)
     burials = Burials(execute, now, keep)
-    evicted = [_remove(execute, burials, row, "ttl", now) for row in execute(EXPIRED, {"keep": keep, "now": now})]
+    evicted = [remove_entry(execute, burials, row, "ttl", now) for row in execute(EXPIRED, {"keep": keep, "now": now})]
     ((entries, size),) = execute(TOTALS, {})
     while limits.exceeded(entries, size):
         batch = execute(LOWEST_FIRST, {"keep": keep, "batch": BATCH})
@@ -122,20 +126,26 @@ def evict_to(execute: Execute, limits: Limits, rank: Priorities, keep: int, now:
             break
         for row in batch:
             if limits.exceeded(entries, size):
-                evicted.append(_remove(execute, burials, row, rank.name, now))
+                evicted.append(remove_entry(execute, burials, row, rank.name, now))
                 entries, size = entries - 1, size - evicted[-1].size
-                execute(SET_AGE, {"age": str(row[-1])})
+                grow_older(execute, row[-1])
     return evicted
 
 
-def _remove(execute: Execute, burials: Burials, row: Any, policy: str, now: float) -> Evicted:
+def remove_entry(execute: Execute, burials: Burials, row: Any, policy: str, now: float, limit: str = "") -> Evicted:
+    """Remove an entry, given as a row of CANDIDATES. Its tombstone names the policy, and `limit` if there is one."""
     number, key, module, qualname, created, size, _ = row
     if policy == "ttl":
         burials.add(number, "expired")
     else:
-        burials.add(number, "evicted", policy)
+        burials.add(number, "evicted", f"{policy}, for {limit}" if limit else policy)
     execute(DELETE_ENTRY, {"id": number})
     return Evicted(key.hex(), f"{module}.{qualname}", now - created, size, policy)
+
+
+def grow_older(execute: Execute, priority: float) -> None:
+    """Have new entries begin at the priority of one that was evicted, if they don't begin higher yet."""
+    execute(GROW_OLDER, {"age": repr(priority)})
 
 
 def rank_anew(execute: Execute, rank: Priorities) -> None:
@@ -145,7 +155,7 @@ def rank_anew(execute: Execute, rank: Priorities) -> None:
         return
     if rows:
         execute(f"UPDATE entry SET priority = {FROM_COLUMNS[rank.name]}", {})
-        execute(SET_AGE, {"age": "0"})
+        execute(BE_YOUNG, {})
     execute(SET_POLICY, {"policy": rank.name})
 
 

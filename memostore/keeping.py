@@ -12,6 +12,7 @@ from memostore.events import Evicted, Stored
 from memostore.eviction import Limits, make_room, rank_anew
 from memostore.fingerprint import CodeVersion
 from memostore.flight import Flights
+from memostore.function_limits import limits_of, make_room_in, too_large
 from memostore.options import Options
 from memostore.raised import stored_error
 from memostore.recording import Recorder
@@ -69,13 +70,10 @@ class Keeps:
             payload = self._encoded(result)
         except Unstorable as error:
             return self.skip(key, version, str(error))
-        if not self._limits.admits(payload.size):
-            return self.skip(key, version, self._too_large(payload.size))
-        saved = self._teller.guarded("saving", lambda: self._save(key, version, result, payload, times))
-        return saved is not None
-
-    def _too_large(self, size: int) -> str:
-        return f"its {size} bytes are more than max_size={self._limits.max_size}"
+        if larger := too_large(payload.size, self._limits, options):
+            return self.skip(key, version, larger)
+        new = self._entry(key, version, result, payload, times)
+        return self._teller.guarded("saving", lambda: self._save(new, limits_of(options))) is not None
 
     # Streams
 
@@ -83,10 +81,10 @@ class Keeps:
         """Return what records a stream, None where nothing can be stored."""
         return Recorder(self._backend, key, self._compress, self._now) if self.stores else None
 
-    def record(self, key: bytes, version: CodeVersion, recorder: Recorder) -> bool:
+    def record(self, key: bytes, version: CodeVersion, options: Options, recorder: Recorder) -> bool:
         """Write the pieces of a stream that are full; say whether to go on recording."""
-        if not self._limits.admits(recorder.size):
-            return self.skip(key, version, self._too_large(recorder.size))
+        if larger := too_large(recorder.size, self._limits, options):
+            return self.skip(key, version, larger)
         if recorder.recording is None:
             self._teller.guarded("saving", self._forget_recordings)
         return self._teller.guarded("saving", recorder.write) is not None
@@ -101,11 +99,11 @@ class Keeps:
         except Unstorable as error:
             payload = None
             self.skip(key, version, str(error))
-        if payload is not None and not self._limits.admits(payload.size):
-            self.skip(key, version, self._too_large(payload.size))
+        if payload is not None and (larger := too_large(payload.size, self._limits, options)):
+            self.skip(key, version, larger)
         elif payload is not None:
-            save = lambda: self._save(key, version, result, payload, times, recorder.recording)  # noqa: E731 # as above
-            return self._teller.guarded("saving", save) is not None
+            new = self._entry(key, version, result, payload, times, recorder.recording)
+            return self._teller.guarded("saving", lambda: self._save(new, limits_of(options))) is not None
         self.give_up(recorder)
         return False
 
@@ -140,30 +138,33 @@ class Keeps:
         """Return the seconds that computing is timed by: a clock that never jumps."""
         return time.perf_counter()
 
-    def _save(
+    def _entry(
         self, key: bytes, version: CodeVersion, result: Result, payload: codec.Payload, times: Times,
         recording: int | None = None,
-    ) -> bool:  # fmt: skip
-        now = self._now()
-        expires, refresh_at = times
+    ) -> NewEntry:  # fmt: skip
+        now, (expires, refresh_at) = self._now(), times
         checksum = codec.checksum(binding_of(key, payload.codec, now, expires), payload.pieces)
-        new = NewEntry(
+        return NewEntry(
             key, version, result.arguments, now, expires, result.seconds, payload, checksum, result.tags, refresh_at,
-            recording,
+            recording, result.files,
         )  # fmt: skip
-        uses = self._counters.take() if self._limits else []  # who was hit a moment ago is not the one to evict
+
+    def _save(self, new: NewEntry, own: Limits) -> bool:
+        """Save an entry, and make room by the limits of its function (`own`) and the store's."""
+        uses = self._counters.take() if self._limits or own else []  # who was hit a moment ago is not the one to evict
         try:
-            evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, key, now))
+            evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, new, own))
         except BaseException:
             self._counters.give_back(uses)
             raise
-        self._teller.emit(Stored(key.hex(), version.name, payload.size, result.seconds))
+        self._teller.emit(Stored(new.key.hex(), new.code.name, new.payload.size, new.compute_seconds))
         for event in evicted:
             self._teller.emit(event)
         return True
 
-    def _make_room(self, execute: Execute, key: bytes, now: float) -> list[Evicted]:
+    def _make_room(self, execute: Execute, new: NewEntry, own: Limits) -> list[Evicted]:
         if not self._ranked:
             rank_anew(execute, self._rank)
             self._ranked = True
-        return make_room(execute, self._limits, self._rank, entry_id(key), now)
+        evicted = make_room_in(execute, new, own, self._rank) if own else []
+        return evicted + make_room(execute, self._limits, self._rank, entry_id(new.key), new.created)

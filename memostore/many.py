@@ -127,7 +127,7 @@ class ManyCalls(Generic[R]):
     def _found(caller: Any, call: Any, whole: bool) -> Any:
         """Return what is stored under a call's own key or that of older code, or Missing."""
         found = caller.store.recall(call.key, call.version, whole)
-        if type(found) is Missing and found.reason == "new":
+        if type(found) is Missing and found.reason in ("new", "file"):
             for key, alias in caller.older(call):
                 older = caller.store.recall(key, alias.version, True)
                 if type(older) is not Missing or older.reason in (DUE, RAISED):
@@ -155,7 +155,10 @@ class ManyCalls(Generic[R]):
         call = caller.call(args, {})
         self._tallies.misses.add()
         caller.store.missed(call.key, call.version, NEW, lambda: caller.question(call))
-        if call.key == key == bytes.fromhex(called.key):
+        if caller.options.track is not None:
+            reason = "another process has computed it, and which files it opened is not known here"
+            caller.store.skip(call.key, call.version, reason, "elsewhere")
+        elif call.key == key == bytes.fromhex(called.key):
             tags = caller.options.tags_of(args, {})
             result = Result(called.value, called.seconds, caller.shown(call), tags)
             caller.store.keep(call.key, call.version, result, caller.options)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 
 import memostore.background as background
-from memostore.bound import BoundMemo
+from memostore.bound import Bindable
 from memostore.calls import Call, Caller
 from memostore.computing import Computing
 from memostore.driving import Done, drive
@@ -21,6 +21,7 @@ from memostore.keys.binding import check_ignored, is_misfit, signature_of
 from memostore.many import ManyCalls
 from memostore.options import Options
 from memostore.remembering import DUE, RAISED, REFRESH, Missing, Remembers
+from memostore.rivals import look_for_rival
 from memostore.switches import DISABLED, MAY_BE_SWITCHED, REFRESHING, switched
 from memostore.tally import CacheInfo, Tallies
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Home", "Memo"]
 
 P = ParamSpec("P")
-P2 = ParamSpec("P2")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Home(NamedTuple):
@@ -45,7 +46,7 @@ class Home(NamedTuple):
     made: Callable[[Memo[Any, Any]], object] = id
 
 
-class Memo(ManyCalls[R], Generic[P, R]):
+class Memo(Bindable[P, R], ManyCalls[R]):
     """A memoized function. Calls like the function, and has the faces of functools' and more.
 
     >>> from memostore import Store
@@ -80,7 +81,9 @@ class Memo(ManyCalls[R], Generic[P, R]):
         mode = self._passes or (MAY_BE_SWITCHED and switched(self._store))
         if mode and mode != REFRESHING:
             return self.__wrapped__(*args, **kwargs)
-        plan = self._plan or self._make_plan()
+        plan = self._plan
+        if plan is None or plan.caller.code.is_replaced():
+            plan = self._make_plan()
         caller = plan.caller
         try:
             values = caller.bind(*args, **kwargs)
@@ -95,14 +98,6 @@ class Memo(ManyCalls[R], Generic[P, R]):
             return drive(plan.result(Call(version, key, values, args, kwargs), found))  # type: ignore[no-any-return]
         self._tallies.hits.add()
         return found  # type: ignore[no-any-return]
-
-    @overload
-    def __get__(self, instance: None, owner: Any = None) -> Memo[P, R]: ...
-    @overload
-    def __get__(self: Memo[Concatenate[Any, P2], R], instance: object, owner: Any = None) -> BoundMemo[P2, R]: ...
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Bind to an instance, as functions do."""
-        return self if instance is None else BoundMemo(self, instance)
 
     def __reduce__(self) -> str:
         """Pickle by name, as functions are."""
@@ -131,10 +126,15 @@ class Memo(ManyCalls[R], Generic[P, R]):
     def is_cached(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Say whether a call's result is stored and has not expired. Counts no hit and loads nothing."""
         caller = self._planned().caller
-        return any(map(caller.store.holds, caller.keys(caller.call(args, kwargs))))
+        tracked = self._options.track is not None
+        return any(caller.store.holds(key, tracked) for key in caller.keys(caller.call(args, kwargs)))
 
     check_call_in_cache = is_cached
 
+    @overload
+    def lookup(self, /, *args: P.args, **kwargs: P.kwargs) -> R | None: ...
+    @overload
+    def lookup(self, /, *args: Any, default: T, **kwargs: Any) -> R | T: ...
     def lookup(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the stored result of a call without ever computing it; where there is none, `default=` (None).
 
@@ -188,7 +188,8 @@ class Memo(ManyCalls[R], Generic[P, R]):
         store = self._planned().caller.store
         held = [store.held_by(*name) for name in self.memo_names]
         entries, size, saved = map(sum, zip(*held, strict=True))
-        return CacheInfo((self._tallies.hits.total(), self._tallies.misses.total(), None, entries), size, saved)
+        counts = (self._tallies.hits.total(), self._tallies.misses.total(), self._options.max_entries, entries)
+        return CacheInfo(counts, size, saved)
 
     def cache_clear(self) -> None:
         """Remove all stored results of this function, and start the counts of `cache_info` anew."""
@@ -197,7 +198,8 @@ class Memo(ManyCalls[R], Generic[P, R]):
 
     def cache_parameters(self) -> dict[str, Any]:
         """Return the options that are in force."""
-        return {"maxsize": None, **{field.name: getattr(self._options, field.name) for field in fields(Options)}}
+        options = {field.name: getattr(self._options, field.name) for field in fields(Options)}
+        return {"maxsize": self._options.max_entries, **options}  # functools' word for max_entries
 
     @property
     def memo_name(self) -> tuple[str, str]:
@@ -217,11 +219,14 @@ class Memo(ManyCalls[R], Generic[P, R]):
         return self._plan.caller.store if self._plan else self._open_store()
 
     def _planned(self) -> Any:
-        return self._plan or self._make_plan()
+        plan = self._plan
+        return self._make_plan() if plan is None or plan.caller.code.is_replaced() else plan
 
     def _make_plan(self) -> Any:
         """Work out binding and fingerprint. Two threads may both do so; their plans are alike."""
-        plan = self._plan = self._plan_of(Caller(self.__wrapped__, self._open_store(), self._options))
+        caller = Caller(self.__wrapped__, self._open_store(), self._options)
+        look_for_rival(self, caller.store, caller.code.version)
+        plan = self._plan = self._plan_of(caller)
         return plan
 
     def _plan_of(self, caller: Caller) -> Any:
@@ -232,7 +237,7 @@ class Memo(ManyCalls[R], Generic[P, R]):
         mode = self._passes or (MAY_BE_SWITCHED and switched(self._store))
         if mode and mode != REFRESHING:
             return None
-        plan = self._plan or self._make_plan()
+        plan = self._planned()
         try:
             values = plan.caller.bind(*args, **kwargs)
         except TypeError as error:
@@ -262,5 +267,6 @@ def _take_identity(memo: Memo[Any, Any], function: Any) -> None:
     """Look like the function; attributes of its own are taken over where the wrapper has none of that name."""
     functools.update_wrapper(memo, function, updated=())
     for name, value in getattr(function, "__dict__", {}).items():
-        if not hasattr(type(memo), name) and not name.startswith("_"):
+        is_private = name.startswith("_") and not name.endswith("__")  # __isabstractmethod__, __override__ are told
+        if not hasattr(type(memo), name) and not is_private and name != "__wrapped__":
             setattr(memo, name, value)

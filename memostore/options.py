@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, TypedDict
 
 import memostore.config as config
@@ -13,12 +14,15 @@ from memostore.errors import InvalidArgument
 __all__ = ["MemoizeOptions", "Options", "check_known", "checked_options"]
 
 
+Span = float | str | timedelta | None
+
+
 class MemoizeOptions(TypedDict, total=False):
     """The options of `memoize`, as type checkers know them."""
 
-    ttl: Any
-    stale_for: Any
-    refresh_ahead: Any
+    ttl: Span | Callable[..., Any]
+    stale_for: Span
+    refresh_ahead: Span
     ignore: Iterable[str]
     key: Callable[..., Any] | None
     typed: bool
@@ -32,8 +36,11 @@ class MemoizeOptions(TypedDict, total=False):
     tags: Iterable[str] | Callable[..., Iterable[str]]
     cache_if: Callable[[Any], bool] | None
     cache_errors: type[Exception] | tuple[type[Exception], ...]
-    error_ttl: Any
-    single_flight: Any
+    error_ttl: Span
+    single_flight: bool | float | str | timedelta
+    max_size: int | str | None
+    max_entries: int | None
+    track: Literal["files"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,9 @@ class Options:
     cache_errors: tuple[type[Exception], ...] = ()
     error_ttl: float | None = None
     single_flight: bool | float = True
+    max_size: int | None = None
+    max_entries: int | None = None
+    track: str | None = None
 
     @classmethod
     def checked(cls, **given: Any) -> Options:
@@ -140,6 +150,12 @@ def _errors(value: Any, argument: str) -> tuple[type[Exception], ...]:
     return kinds
 
 
+def _track(value: Any, argument: str) -> str | None:
+    if value is not None and not (isinstance(value, str) and value == "files"):
+        raise InvalidArgument(f"{argument}={value!r} must be 'files', or None")
+    return value
+
+
 def _single_flight(value: Any, argument: str) -> bool | float:
     return value if isinstance(value, bool) else config.duration(value, argument)
 
@@ -191,6 +207,9 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "cache_errors": _errors,
     "error_ttl": config.optional_duration,
     "single_flight": _single_flight,
+    "max_size": config.optional_size,
+    "max_entries": config.count,
+    "track": _track,
 }
 
 

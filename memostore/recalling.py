@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import memostore.codec as codec
-from memostore.backends.protocol import Backend, binding_of
+from memostore.backends.protocol import Backend, Row, binding_of
 from memostore.counters import Counters
 from memostore.errors import CorruptEntry, StoreError, Unloadable
 from memostore.events import Hit
 from memostore.fingerprint import CodeVersion
 from memostore.raised import StoredError, revived
+from memostore.read_files import ReadFile, unchanged
 from memostore.recording import Player, player_of
-from memostore.remembering import CORRUPT, DUE, EXPIRED, FAULT, LARGE, NEW, RAISED, UNLOADABLE, Missing
+from memostore.remembering import CHANGED, CORRUPT, DUE, EXPIRED, FAULT, LARGE, NEW, RAISED, UNLOADABLE, Missing
 from memostore.telling import Teller
+from memostore.tracking import still_hold
 
 __all__ = ["Recalls"]
 
@@ -39,17 +41,21 @@ class Recalls:
         Without `whole`, a value that lies in pieces is not read: the answer is LARGE.
         """
         try:
-            row = self._backend.fetch(key)
+            # Not by _fetched: a call of a method is a fiftieth of a hit.
+            tracked = version.scope.track is not None
+            row, files = self._backend.fetch_with_files(key) if tracked else (self._backend.fetch(key), ())
             if row is None:
                 return NEW
             _, content, checksum, name, created, expires, seconds, refresh_at = row
             now = self._clock()
             if expires is not None and expires <= now:
                 return EXPIRED
+            if files and not still_hold(files):
+                return CHANGED
             if content is not None:
                 value = codec.decode(name, content, binding_of(key, name, created, expires), checksum)
             elif whole:
-                value = self._decode_pieces(key)
+                value = self._decode_pieces(key, row if tracked else None)
             else:
                 return LARGE
             self._counters.add((version, now, key, seconds + 0.0))
@@ -81,12 +87,14 @@ class Recalls:
     def replay(self, key: bytes, version: CodeVersion) -> Player | Missing:
         """Return the player of a stored stream and count a hit, or return Missing with the reason."""
         try:
-            row = self._backend.fetch(key)
+            row, files = self._fetched(key, version)
             if row is None:
                 return NEW
             _, _, _, _, created, expires, seconds, refresh_at = row
             if expires is not None and expires <= self._now():
                 return EXPIRED
+            if files and not still_hold(files):
+                return CHANGED
             player = player_of(self._backend, key, row)
             self._count(key, version, created, seconds)
         except (StoreError, Unloadable) as error:
@@ -106,10 +114,15 @@ class Recalls:
         row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
         return row is not None and row[7] is not None and row[7] <= self._now()
 
-    def _decode_pieces(self, key: bytes) -> Any:
+    def _fetched(self, key: bytes, version: CodeVersion) -> tuple[Row | None, Sequence[ReadFile]]:
+        """Return the row of a key, and the files that the call has read, where these count."""
+        return (self._backend.fetch(key), ()) if version.scope.track is None else self._backend.fetch_with_files(key)
+
+    def _decode_pieces(self, key: bytes, row: Row | None = None) -> Any:
+        """Load a value from its pieces; with `row`, only if the entry is still that one."""
         whole = self._backend.fetch_pieces(key)
-        if whole is None:
-            raise CorruptEntry("the entry was removed while it was read")
+        if whole is None or (row is not None and whole[0] != row):
+            raise CorruptEntry("the entry was removed or replaced while it was read")
         (_, _, checksum, name, created, expires, _, _), pieces = whole
         return codec.decode_pieces(name, pieces, binding_of(key, name, created, expires), checksum)
 
@@ -121,7 +134,14 @@ class Recalls:
         self._teller.fault("reading", error)
         return FAULT
 
-    def holds(self, key: bytes) -> bool:
-        """Say whether a key is stored and has not expired, without loading or counting anything."""
-        row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
-        return row is not None and (row[5] is None or row[5] > self._now())
+    def holds(self, key: bytes, tracked: bool = False) -> bool:
+        """Say whether a key is stored and has not expired, without loading or counting anything.
+
+        With `tracked`, the files that the call has read must hold what they did.
+        """
+
+        def fetched() -> tuple[Row | None, Sequence[ReadFile]]:
+            return self._backend.fetch_with_files(key) if tracked else (self._backend.fetch(key), ())
+
+        row, files = self._teller.guarded("reading", fetched) or (None, ())
+        return row is not None and (row[5] is None or row[5] > self._now()) and unchanged(files) is not None

@@ -62,10 +62,9 @@ class Recorder:
 
     def write(self) -> int:
         """Write whole pieces; return the bytes that are written in all."""
-        with memoryview(bytes(self._buffer)) as whole:
-            end = len(whole) - len(whole) % codec.PIECE
-            for start in range(0, end, codec.PIECE):
-                self._write(whole[start : start + codec.PIECE])
+        end = len(self._buffer) - len(self._buffer) % codec.PIECE
+        for start in range(0, end, codec.PIECE):
+            self._write(start, start + codec.PIECE)
         del self._buffer[:end]
         return self.size
 
@@ -73,11 +72,11 @@ class Recorder:
         """Write the end, and return what the entry holds."""
         self._add(END, value)
         if self.recording is None and len(self._buffer) <= codec.PIECE:
-            data = codec.compressed(bytes(self._buffer), self._compress)
+            data = codec.compressed(self._buffer, self._compress)
             return codec.Payload(codec.STREAM + "pickle", [data], len(data))
         self.write()
         if self._buffer:
-            self._write(memoryview(bytes(self._buffer)))
+            self._write(0, len(self._buffer))
         header = HEADER.pack(self._nonce, self.recording or 0, self._pieces)
         return codec.Payload(codec.RECORDING, [header], self.size + len(header))
 
@@ -86,8 +85,9 @@ class Recorder:
         self._buffer += FRAME.pack(kind, len(pickled))
         self._buffer += pickled
 
-    def _write(self, piece: memoryview) -> None:
-        data = codec.compressed(bytes(piece), self._compress)
+    def _write(self, start: int, end: int) -> None:
+        with memoryview(self._buffer) as whole, whole[start:end] as piece:
+            data = codec.compressed(piece, self._compress)
         checksum = codec.checksum(_binding(self._key, self._nonce, self._pieces), [data])
         self.recording = self._backend.record(self.recording, self._pieces, checksum, data, self._now())
         self._pieces += 1
@@ -136,10 +136,9 @@ def player_of(backend: Backend, key: bytes, row: Row) -> Player:
         raise Unloadable("the entry holds one value, and not the items of a generator")
     if content is None:
         whole = backend.fetch_pieces(key)
-        if whole is None:
-            raise CorruptEntry("the entry was removed while it was read")
-        (_, _, checksum, name, created, expires, _, _), pieces = whole
-        content = b"".join(pieces)
+        if whole is None or whole[0] != row:
+            raise CorruptEntry("the entry was removed or replaced while it was read")
+        content = b"".join(whole[1])
     if not codec.verify_pieces([content], binding_of(key, name, created, expires), checksum):
         raise CorruptEntry("the stored bytes do not match their checksum")
     if name != codec.RECORDING:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Unpack
 
 from memostore.aliases import Earlier
 from memostore.explain import Ask, Explanation, Question
+from memostore.filters import Filters
 from memostore.fingerprint import CodeVersion
 from memostore.flight import Flights
 from memostore.keys.registered import RuleFor
 from memostore.options import Options
+from memostore.read_files import ReadFile
 from memostore.recording import Player, Recorder
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from memostore.results import Source
 
 __all__ = [
-    "CORRUPT", "DUE", "EXPIRED", "FAULT", "LARGE", "NEW", "RAISED", "REFRESH", "UNLOADABLE", "Missing", "Remembers",
-    "Result",
+    "CHANGED", "CORRUPT", "DUE", "EXPIRED", "FAULT", "LARGE", "NEW", "RAISED", "REFRESH", "UNLOADABLE", "Missing",
+    "Remembers", "Result",
 ]  # fmt: skip
 
 
@@ -43,6 +45,7 @@ CORRUPT: Final = Missing("corrupt")
 UNLOADABLE: Final = Missing("unloadable")
 FAULT: Final = Missing("fault")
 REFRESH: Final = Missing("refresh")
+CHANGED: Final = Missing("file")  # one that the call has read
 LARGE: Final = Missing("large")  # it is there, and reading it takes its time
 DUE: Final = "due"
 RAISED: Final = "raised"
@@ -57,6 +60,7 @@ class Result:
     arguments: str
     tags: tuple[str, ...] = ()
     error: BaseException | None = None
+    files: tuple[ReadFile, ...] = ()
 
 
 class Remembers(Protocol):
@@ -90,11 +94,18 @@ class Remembers(Protocol):
         """Say why a call would hit or miss."""
 
     @property
+    def url(self) -> str:
+        """Where the entries are; "sqlite://" for a store in memory."""
+
+    @property
     def rule_for(self) -> RuleFor:
         """What finds the rule by which a type's values are keyed."""
 
     def skip(self, key: bytes, version: CodeVersion, reason: str, kind: str = "skipped") -> bool:
         """Tell that a result is returned and not stored; warn once for each function and kind of reason."""
+
+    def advise(self, version: CodeVersion, kind: str, advice: str) -> None:
+        """Warn once for each function and kind of advice."""
 
     def keep(self, key: bytes, version: CodeVersion, result: Result, options: Options) -> bool:
         """Store a result if it can be stored; say whether it was."""
@@ -102,7 +113,7 @@ class Remembers(Protocol):
     def recorder(self, key: bytes) -> Recorder | None:
         """Return what records a stream, None where nothing can be stored."""
 
-    def record(self, key: bytes, version: CodeVersion, recorder: Recorder) -> bool:
+    def record(self, key: bytes, version: CodeVersion, options: Options, recorder: Recorder) -> bool:
         """Write the pieces of a stream that are full; say whether to go on recording."""
 
     def keep_stream(
@@ -125,16 +136,16 @@ class Remembers(Protocol):
     def enter_code(self, version: CodeVersion) -> None:
         """Write down that a version of a function's code is in use."""
 
-    def holds(self, key: bytes) -> bool:
-        """Say whether a call's result is stored and has not expired."""
+    def holds(self, key: bytes, tracked: bool = False) -> bool:
+        """Say whether a call's result is stored and good; with `tracked`, the files that it has read count too."""
 
     def clock(self) -> float:
         """Return the seconds that computing is timed by."""
 
-    def find(self, **filters: Any) -> list[Entry]:
+    def find(self, **filters: Unpack[Filters]) -> list[Entry]:
         """Return entries."""
 
-    def invalidate(self, **filters: Any) -> int:
+    def invalidate(self, **filters: Unpack[Filters]) -> int:
         """Remove entries."""
 
     def held_by(self, module: str, qualname: str) -> tuple[int, int, float]:

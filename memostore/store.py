@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from memostore.events import Event, Hook
 from memostore.eviction import Limits, policy
 from memostore.fingerprint import CodeVersion
 from memostore.flight import Flights
+from memostore.function_limits import NONE
 from memostore.keeping import Keeps
 from memostore.keys.call import call_key, function_prefix
 from memostore.keys.preview import preview_json
@@ -40,6 +42,7 @@ __all__ = ["Store"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+E = TypeVar("E", bound=Event)
 
 
 # Values under names of the user's own are entries of this "function".
@@ -110,6 +113,7 @@ class Store(Catalogue, Recalls, Keeps, KnowsCode, RegistersKeys, ShowsResults, S
         `key`: a function of the call's arguments whose result is the key. `typed=False`: 1, 1.0 and True are one
         argument. `version`: change it to forget older results. `name`: stored under this name instead of the
         function's own. `tags`: words to find entries by. `cache_if`: a function of the result; False stores nothing.
+        `max_size`, `max_entries`: limits of this function's own, beside the store's.
 
         Raises InvalidArgument where an option can't be used.
         """
@@ -119,7 +123,9 @@ class Store(Catalogue, Recalls, Keeps, KnowsCode, RegistersKeys, ShowsResults, S
 
     # Values under names of one's own
 
-    def put(self, name: Any, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> None:
+    def put(
+        self, name: Any, value: Any, *, ttl: float | str | timedelta | None = None, tags: Iterable[str] = ()
+    ) -> None:
         """Store a value under a name: any value that can be an argument of a memoized call.
 
         Raises Unstorable for a value that can't be stored, UnkeyableArgument for such a name.
@@ -136,7 +142,8 @@ class Store(Catalogue, Recalls, Keeps, KnowsCode, RegistersKeys, ShowsResults, S
         if not self._limits.admits(payload.size):
             raise Unstorable(f"the value's {payload.size} bytes are more than max_size={self._limits.max_size} allows")
         times = options.times(options.ttl_of(value), self._now())
-        self._teller.guarded("saving", lambda: self._save(_named(name, self.rule_for), PUT, result, payload, times))
+        new = self._entry(_named(name, self.rule_for), PUT, result, payload, times)
+        self._teller.guarded("saving", lambda: self._save(new, NONE))
 
     def get(self, name: Any, default: Any = None) -> Any:
         """Return the value stored under a name, or `default`."""
@@ -153,7 +160,11 @@ class Store(Catalogue, Recalls, Keeps, KnowsCode, RegistersKeys, ShowsResults, S
 
     # Around it
 
-    def on(self, event: type[Event] | str, hook: Hook) -> None:
+    @overload
+    def on(self, event: type[E], hook: Callable[[E], object]) -> None: ...
+    @overload
+    def on(self, event: str, hook: Hook) -> None: ...
+    def on(self, event: Any, hook: Any) -> None:
         """Call `hook` with each record of an event: a class of `memostore.events`, or its name.
 
         >>> seen = []

@@ -18,6 +18,7 @@ from memostore.landing import REFRESH_FAILED, Landing, take_off
 from memostore.recording import NEEDED, End, Player, Recorder
 from memostore.remembering import DUE, FAULT, REFRESH, Missing, Result
 from memostore.tally import Tallies
+from memostore.tracking import collecting
 
 __all__ = ["Streaming", "advance", "advance_async", "close", "close_async"]
 
@@ -79,7 +80,7 @@ class Streaming(NamedTuple):
         """Return the player of a call's stored stream, under its own key or one of older code, or what is missing."""
         store = self.caller.store
         found = yield Work(store.replay, (call.key, call.version))
-        if type(found) is Missing and found.reason == "new":
+        if type(found) is Missing and found.reason in ("new", "file"):
             for key, alias in self.caller.older(call):
                 older = yield Work(store.replay, (key, alias.version))
                 if type(older) is not Missing or older.reason == DUE:
@@ -188,9 +189,10 @@ class _Take:
         self._call = call
         self._arguments, self._tags = caller.shown(call), caller.options.tags_of(call.args, call.kwargs)
         self._seconds = 0.0
+        self._reads = collecting(caller.options.track)
         with noting() as self._read:
             unsteady = caller.unsteady_part(call)
-        self._read += call.version.inputs_now()
+        self._read += caller.inputs(call.version)
         self._recorder: Recorder | None = None if missing is FAULT else self._store.recorder(call.key)
         if unsteady is not None:
             self._skip(f"{unsteady} has another key each time it is taken", "unsteady")
@@ -198,7 +200,7 @@ class _Take:
     def advance(self, source: Any, given: Done) -> Generator[Any, Any, Done]:
         """Advance the generator, and record its item."""
         started = self._store.clock()
-        done: Done = yield Run(self._streaming.advance, (source, given), {})
+        done: Done = yield Run(self._reads.around(self._streaming.advance), (source, given), {})
         self._seconds += self._store.clock() - started
         if self._recorder is not None and done.error is None and type(done.value) is not End:
             yield from self._record(self._recorder, done.value)
@@ -210,7 +212,8 @@ class _Take:
         except Unstorable as error:
             self._skip(str(error))
             return
-        if is_full and not (yield Work(self._store.record, (self._call.key, self._call.version, recorder))):
+        call, options = self._call, self._streaming.caller.options
+        if is_full and not (yield Work(self._store.record, (call.key, call.version, options, recorder))):
             self.stop()
 
     def end(self, end: End) -> Generator[Any, Any, None]:
@@ -231,13 +234,14 @@ class _Take:
     def _stored(self, recorder: Recorder, value: Any) -> None:
         call, options = self._call, self._streaming.caller.options
         changed = changed_since(self._read)
-        if changed is not None:
-            self._skip(f"{changed} changed while the function ran", "changed")
+        problem = self._reads.close() if changed is None else f"{changed} changed while the function ran"
+        if problem is not None:
+            self._skip(problem, "changed")
         elif not self._has_same_arguments():
             self._skip("its arguments were changed while it was consumed", "changed")
         else:
             self._recorder = None
-            result = Result(value, self._seconds, self._arguments, self._tags)
+            result = Result(value, self._seconds, self._arguments, self._tags, files=self._reads.files)
             self._store.keep_stream(call.key, call.version, result, options, recorder)
 
     def _has_same_arguments(self) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_origin
 
 from memostore.bound import MemoClassmethod
-from memostore.errors import InvalidArgument
+from memostore.errors import InvalidArgument, UnkeyableArgument
+from memostore.fingerprint import check_seen
+from memostore.keys.naming import function_name
 from memostore.memo import Home, Memo
 from memostore.options import Options, checked_options
 from memostore.shapes import AsyncGeneratorMemo, CoroutineMemo, GeneratorMemo
@@ -25,22 +28,90 @@ def decorate(home: Home, function: Any, options: dict[str, Any]) -> Any:
 
 
 def wrap(function: Any, home: Home, options: Options) -> Any:
-    """Return the memoized form of a function, staticmethod or classmethod."""
-    if isinstance(function, staticmethod):
-        return staticmethod(wrap(function.__func__, home, options))
-    if isinstance(function, classmethod):
-        return MemoClassmethod(wrap(function.__func__, home, options))
+    """Return the memoized form of a function, or a member of a class with the function in it memoized."""
+    for shape, rebuilt in MEMBERS.items():
+        if isinstance(function, shape):
+            return rebuilt(function, lambda inner: wrap(inner, home, options))
     _check_callable(function)
     return shape_of(function)(function, home, options)
 
 
+Wrap = Callable[[Any], Any]
+
+
+def _staticmethod(member: Any, wrapped: Wrap) -> Any:
+    return staticmethod(wrapped(_called(member.__func__)))
+
+
+def _classmethod(member: Any, wrapped: Wrap) -> Any:
+    return MemoClassmethod(wrapped(_called(member.__func__)))
+
+
+def _property(member: Any, wrapped: Wrap) -> Any:
+    if member.fget is None:
+        raise InvalidArgument("memoize() was given a property without a getter: there is nothing to remember")
+    # Not member.getter(...): of a subclass, that forgets the docstring.
+    return type(member)(wrapped(member.fget), member.fset, member.fdel, member.__doc__)
+
+
+def _cached_property(member: Any, wrapped: Wrap) -> Any:
+    again = copy.copy(member)
+    again.func = wrapped(member.func)
+    return again
+
+
+def _partialmethod(member: Any, wrapped: Wrap) -> Any:
+    return functools.partialmethod(wrapped(_called(member.func)), *member.args, **member.keywords)
+
+
+def _dispatching(_: Any, __: Wrap) -> Any:
+    raise InvalidArgument(
+        "memoize() was given a singledispatchmethod, which others register with: write @singledispatchmethod above "
+        "@memoize, and @memoize below each @....register"
+    )
+
+
+# What Python binds in a way of its own. In a class body, memoize may stand above each of these as well as below.
+MEMBERS: dict[Any, Callable[[Any, Wrap], Any]] = {
+    staticmethod: _staticmethod, classmethod: _classmethod, property: _property,
+    functools.cached_property: _cached_property, functools.partialmethod: _partialmethod,
+    functools.singledispatchmethod: _dispatching,
+}  # fmt: skip
+
+
+def _called(function: Any) -> Any:
+    """Return what a member of a class calls; refuse a descriptor in it, as in `@classmethod @property`."""
+    if callable(function):
+        return function
+    raise InvalidArgument(f"memoize() was given a {type(function).__name__} in another member: write @memoize lowest")
+
+
 def _check_callable(function: Any) -> None:
-    if isinstance(function, (property, functools.cached_property)):
-        raise InvalidArgument("memoize() was given a property: write @property above @memoize, not below")
-    if isinstance(function, type):
-        raise InvalidArgument(f"memoize() was given the class {function.__qualname__}: memoize what makes an instance")
+    kind = get_origin(function) or function  # list[int] is called as list is
+    if isinstance(kind, type) and callable(function):
+        raise InvalidArgument(f"memoize() was given the class {kind.__qualname__}: memoize what makes an instance")
     if not callable(function):
+        if hasattr(type(function), "__get__"):
+            name = type(function).__qualname__
+            raise InvalidArgument(f"memoize() was given a {name}: write @memoize below it, right above the function")
         raise InvalidArgument(f"memoize() takes a function, not {function!r}; options go by name, as memoize(ttl=60)")
+    if getattr(function, "__name__", None) in FOR_EFFECT:
+        name = ".".join(function_name(function))
+        raise InvalidArgument(f"memoize() was given {name}, which is called for its effect: a hit would not have it")
+    try:
+        check_seen(function)
+    except UnkeyableArgument as error:
+        raise InvalidArgument(
+            f"memoize() can't see what {'.'.join(function_name(function))} does: {str(error).lstrip(': ')}; "
+            "memoize a Python function that calls it"
+        ) from error
+
+
+# Methods that Python calls for what they do to an object, whatever they return.
+FOR_EFFECT = frozenset({
+    "__init__", "__post_init__", "__del__", "__set_name__", "__init_subclass__", "__setattr__", "__delattr__",
+    "__set__", "__delete__", "__setitem__", "__delitem__", "__setstate__", "__enter__", "__exit__",
+})  # fmt: skip
 
 
 def shape_of(function: Any) -> type[Memo[Any, Any]]:

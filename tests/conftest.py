@@ -14,6 +14,8 @@ import pytest
 
 from memostore import Store
 
+collect_ignore = ["typing"]  # for type checkers; see test_typing.py
+
 NOON = 1_775_044_800.0  # 2026-04-01T12:00:00Z
 
 

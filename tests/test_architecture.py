@@ -22,13 +22,13 @@ MODULES = sorted(
 # A module imports only from a lower floor. Rooms of one package share its floor,
 # and may use each other without circles.
 FLOORS = [
-    {"errors", "events", "digest", "schema", "records", "bound", "origin", "flight", "_version"},
+    {"errors", "events", "digest", "schema", "records", "bound", "filters", "origin", "flight", "_version"},
     {"config", "keys", "codec", "telling", "tombstones", "driving", "progress", "raised"},
-    {"fingerprint", "options", "switches", "background"},
-    {"aliases", "pools"},
-    {"backends"},
+    {"fingerprint", "options", "switches", "changing_defaults", "read_files"},
+    {"aliases", "pools", "rivals", "tracking"},
+    {"backends", "background"},
     {"eviction", "query", "counters", "known_code", "explain", "doctor", "recording"},
-    {"catalogue", "remembering", "tally", "mapping", "results"},
+    {"catalogue", "function_limits", "remembering", "tally", "mapping", "results"},
     {"calls", "landing", "many"},
     {"computing", "streaming", "recalling", "keeping"},
     {"memo"},

@@ -139,6 +139,7 @@ def test_a_default_is_the_object_itself():
     assert binder.bind(1)[2] is default
 
 
+@pytest.mark.filterwarnings("ignore:.*the default of 'seen'")
 def test_a_mutable_default_is_seen_as_it_is_at_the_call():
     store = Store(":memory:")
 

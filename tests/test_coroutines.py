@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -252,6 +253,30 @@ def test_a_cancelled_task_that_was_storing_leaves_the_result_stored(store, runs,
     assert runs == [1]
 
 
+def test_work_that_had_to_queue_for_a_thread_is_done_after_a_cancellation_too(store, runs):
+    @store.memoize
+    async def f(x):
+        runs.append(x)
+        return x
+
+    async def main():
+        loop, busy = asyncio.get_running_loop(), threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        blocker = loop.run_in_executor(None, busy.wait, 20)
+        holder = asyncio.create_task(f(1))
+        await asyncio.sleep(0.01)
+        holder.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await holder
+        busy.set()
+        await blocker
+        await loop.run_in_executor(None, int)  # what was queued before has been done now
+        return f.is_cached(1), await f(1)
+
+    assert asyncio.run(main()) == (True, 1)
+    assert runs == [1]
+
+
 def test_a_task_waits_for_a_thread_and_a_thread_for_a_task(store, runs):
     entered, leave = threading.Event(), threading.Event()
 
@@ -285,7 +310,8 @@ def test_a_task_waits_for_a_thread_and_a_thread_for_a_task(store, runs):
         leave.set()
         assert await asyncio.gather(first, second) == [2, 2]
 
-    asyncio.run(main())
+    with pytest.warns(MemostoreWarning, match="two functions"):
+        asyncio.run(main())
     assert runs == [1, 2]
 
 
@@ -315,7 +341,7 @@ def test_a_coroutine_that_calls_itself_through_a_gather_comes_to_an_end(store, r
         return 1
 
     assert asyncio.run(asyncio.wait_for(f(), 20)) == 2
-    assert len(runs) == 3
+    assert len(runs) in (2, 3)  # the second of the gather may find what the first has stored
 
 
 # The loop

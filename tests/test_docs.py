@@ -202,6 +202,28 @@ def test_every_page_is_reached_from_the_readme():
     assert not {by_name(page) for page in PAGES} - {by_name(page) for page in reached}
 
 
+# Tests
+
+
+def named_tests() -> list[tuple[str, str, str]]:
+    found = [(page, *name) for page in DOCS for name in re.findall(r"`(test_\w+\.py)::(\w+)`", page.read_text())]
+    return [(by_name(page), file, test) for page, file, test in found]
+
+
+def test_every_test_that_a_page_names_exists():
+    named = named_tests()
+    assert len({test for _, _, test in named}) >= 70
+    for page, file, test in named:
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), f"{page}: {file}::{test}"
+
+
+def test_the_page_on_shapes_names_all_tests_of_shapes():
+    shown = {test for _, file, test in named_tests() if file == "test_shapes.py"}
+    text = (ROOT / "tests" / "test_shapes.py").read_text()
+    written, to_come = re.findall(r"^def (test_\w+)\(", text, re.MULTILINE), re.findall(r"xfail.*\ndef (\w+)", text)
+    assert shown == set(written) - set(to_come)
+
+
 # Commands
 
 

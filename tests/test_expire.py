@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from memostore import Store
+from memostore import InvalidArgument, Store
 
 pytestmark = pytest.mark.filterwarnings("error::memostore.MemostoreWarning")
 
@@ -155,3 +155,46 @@ def test_large_values_expire_too(store, clock):
     assert store.get("big") is None
     assert store.expire() == 1
     assert store.vacuum() > 2_900_000
+
+
+# A TTL that depends on the result
+
+
+def test_a_ttl_may_be_a_function_of_the_result(store, clock):
+    f = store.memoize(ttl=lambda result: result["max_age"])(lambda name, max_age: {"name": name, "max_age": max_age})
+    f("a", "1h"), f("b", 60), f("c", timedelta(days=1)), f("d", None)
+    left = {entry.arguments["name"]: entry.expires and entry.expires.timestamp() - clock() for entry in store.find()}
+    assert left == {"a": 3600, "b": 60, "c": 86_400, "d": None}
+
+
+def test_a_result_whose_ttl_is_zero_is_not_stored(store, runs):
+    @store.memoize(ttl=lambda result: 0)
+    def f(x):
+        runs.append(x)
+        return x
+
+    assert f(1) == f(1) == 1
+    assert runs == [1, 1]
+    assert f.explain(1).reason == "skipped"
+    assert "ttl" in f.explain(1).error
+
+
+@pytest.mark.parametrize("nonsense", ["soon", -1, [1], float("nan"), True])
+def test_a_ttl_function_that_returns_nonsense_is_an_error_that_says_so(store, nonsense):
+    f = store.memoize(ttl=lambda result: nonsense)(lambda x: x)
+    with pytest.raises(InvalidArgument, match=r"ttl=\.\.\. returned=.* is not a span of time"):
+        f(1)
+    assert not f.is_cached(1)
+
+
+def test_an_error_of_the_ttl_function_is_the_callers(store):
+    f = store.memoize(ttl=lambda result: result["max_age"])(lambda x: {})
+    with pytest.raises(KeyError, match="max_age"):
+        f(1)
+
+
+def test_a_ttl_function_with_stale_for(store, clock):
+    f = store.memoize(ttl=lambda result: "1h", stale_for="30m")(lambda x: x)
+    f(1)
+    entry = f.entry(1)
+    assert (entry.refresh_at.timestamp() - clock(), entry.expires.timestamp() - clock()) == (3600, 5400)

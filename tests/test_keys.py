@@ -476,6 +476,12 @@ def used_cache(function):
     return used
 
 
+def looked_at_error():
+    error = KeyError("k")
+    assert vars(error) == {}  # from now on it has a dictionary
+    return error
+
+
 def array_in_itself():
     holder = numpy.empty(1, object)
     holder[0] = holder
@@ -600,6 +606,7 @@ EQUAL = {
         lambda: numpy.array([1, "a", None], object),
         lambda: numpy.array([1, "".join("a"), None], object),
     ),
+    "error whose attributes were looked at": (lambda: KeyError("k"), looked_at_error),
     "array that holds itself": (array_in_itself, array_in_itself),
     "array, structured, padding": (lambda: padded(1), lambda: padded(2)),
     "scalar, structured, padding": (lambda: padded(1)[0], lambda: padded(2)[0]),

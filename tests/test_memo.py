@@ -448,16 +448,18 @@ def test_cache_clear_before_the_first_call(store):
 def test_cache_parameters(store):
     given = {
         "ttl": "1h", "ignore": ["y"], "key": len, "typed": False, "version": "v2", "name": "n", "tags": ["a", "b"],
+        "track": "files",
         "cache_if": bool, "stale_for": "1m", "refresh_ahead": 60, "cache_errors": KeyError, "error_ttl": "2s",
-        "single_flight": "1m",
+        "single_flight": "1m", "max_size": "1kB", "max_entries": 5,
     }  # fmt: skip
     f, _ = memoized(store, **given)
     assert f.cache_parameters() == {
         "stale_for": 60.0, "refresh_ahead": 60.0, "cache_errors": (KeyError,), "error_ttl": 2.0, "single_flight": 60.0,
-        "maxsize": None, "typed": False, "ttl": 3600.0, "ignore": ("y",), "key": len, "code": "deep",
+        "maxsize": 5, "max_size": 1000, "max_entries": 5,
+        "typed": False, "ttl": 3600.0, "ignore": ("y",), "key": len, "code": "deep",
         "version": "v2", "depends_on": (), "ignore_code": (), "name": "n",
         "formerly": (), "new_defaults": False,
-        "tags": ("a", "b"), "cache_if": bool,
+        "tags": ("a", "b"), "cache_if": bool, "track": "files",
     }  # fmt: skip
     plain = memoized(store)[0].cache_parameters()
     assert plain["maxsize"] is None
@@ -862,6 +864,28 @@ def test_tags(store):
     assert g.is_cached()
 
 
+def test_tags_may_be_a_function_of_the_call(store):
+    @store.memoize(tags=lambda path, lr=0.1: (path.partition("/")[0], f"lr={lr}"))
+    def f(path, lr=0.1):
+        return path
+
+    f("train/a.csv")
+    f("test/b.csv", lr=0.5)
+    assert [entry.tags for entry in store.find(tag="train")] == [("lr=0.1", "train")]
+    assert store.find(tag="lr=0.5")[0].arguments["path"] == "test/b.csv"
+
+
+@pytest.mark.parametrize("tags", ["one", [1], None, [""]])
+def test_a_tags_function_that_returns_no_texts_is_an_error_before_anything_is_computed(store, runs, tags):
+    @store.memoize(tags=lambda x: tags)
+    def f(x):
+        runs.append(x)
+
+    with pytest.raises(InvalidArgument, match=r"tags=\.\.\. returned"):
+        f(1)
+    assert runs == []
+
+
 def test_cache_if(store):
     f, calls = memoized(store, cache_if=lambda result: result[0] is not None)
     assert f(None) == f(None) == (None, 0)
@@ -888,12 +912,10 @@ def generator():
 REFUSED = {
     "class": (Shape, "the class Shape"),
     "built-in class": (dict, "the class dict"),
-    "property": (property(lambda self: 1), "write @property above"),
-    "cached property": (functools.cached_property(lambda self: 1), "write @property above"),
     "number": (5, "takes a function, not 5; options go by name"),
     "text": ("7d", "takes a function, not '7d'; options go by name"),
     "staticmethod of a class": (staticmethod(Shape), "the class Shape"),
-    "classmethod of a number": (classmethod(5), "takes a function, not 5"),
+    "classmethod of a number": (classmethod(5), "a int in another member"),
 }
 
 

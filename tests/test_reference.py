@@ -122,7 +122,7 @@ def test_the_faces_of_a_memoized_function():
 
 
 def test_the_methods_of_store():
-    for_wrappers_only = public(Remembers) - {"find", "invalidate"}
+    for_wrappers_only = public(Remembers) - {"find", "invalidate", "url"}
     documented = table(REFERENCE, "The store's methods", "attribute")
     assert set(documented) == public(Store) - for_wrappers_only
 

@@ -10,9 +10,10 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "snapshot"]
 
 
 class _Holder:
@@ -93,6 +94,16 @@ class Connections:
             self._open.add(holder)
         self._local.holder = holder
         return connection
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read in one transaction: all that is read is of one moment."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
 
 
 LIVING: weakref.WeakSet[Connections] = weakref.WeakSet()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from memostore.backends.protocol import Execute, Health, NewEntry, Priorities, Row, Use
 from memostore.backends.sqlite import SQLiteBackend
 from memostore.fingerprint import CodeVersion
+from memostore.read_files import ReadFile
 from memostore.schema import REVISION
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class NullBackend:
 
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return None: nothing is there."""
+
+    def fetch_with_files(self, key: bytes) -> tuple[Row | None, list[ReadFile]]:
+        """Return nothing: nothing is there."""
+        return None, []
 
     def claim(self, key: bytes) -> bool:
         """Return True: nobody else is there."""

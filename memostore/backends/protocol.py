@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from memostore.codec import Payload
 from memostore.fingerprint import CodeVersion
+from memostore.read_files import ReadFile
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -47,6 +48,7 @@ class NewEntry:
     tags: tuple[str, ...] = ()
     refresh_at: float | None = None
     recording: int | None = None  # the recording that becomes the entry's
+    files: tuple[ReadFile, ...] = ()
 
 
 # One buffered hit: function, when, key and the seconds that it saved; or one miss, without a key. A plain tuple: a hit
@@ -115,6 +117,9 @@ class Backend(Protocol):
 
     def forget_recordings(self, given_up: list[int], before: float) -> None:
         """Remove recordings without an entry: those that were given up, and those last written before a time."""
+
+    def fetch_with_files(self, key: bytes) -> tuple[Row | None, list[ReadFile]]:
+        """Return the row of a key and the files that the call has read, both from one moment."""
 
     def totals_of(self, module: str, qualname: str) -> tuple[int, int, float]:
         """Return the number and bytes of one function's entries, and the seconds that its hits have saved."""

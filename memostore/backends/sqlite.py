@@ -12,12 +12,13 @@ from weakref import WeakKeyDictionary
 
 from memostore.backends import sqlite_sql as sql
 from memostore.backends.claims import Claims
-from memostore.backends.connections import Connections
-from memostore.backends.protocol import Execute, Health, NewEntry, Priorities, Row, Use, entry_id
-from memostore.backends.sqlite_health import health_of
-from memostore.backends.sqlite_open import check_path, connect, connect_read_only, prepare, revision_of, translated
+from memostore.backends.connections import Connections, snapshot
+from memostore.backends.protocol import Execute, NewEntry, Priorities, Row, Use, entry_id
+from memostore.backends.sqlite_files import KeepsFiles, insert_files
+from memostore.backends.sqlite_open import check_path, connect, connect_read_only, prepare, translated
 from memostore.backends.sqlite_sandbox import run_sandboxed
 from memostore.backends.sqlite_streams import KeepsStreams, adopt
+from memostore.backends.sqlite_upkeep import LooksAfterFile
 from memostore.errors import CorruptEntry, InvalidArgument, ReadOnlyStore, StoreClosed, StoreUnavailable
 from memostore.fingerprint import CodeVersion
 from memostore.tombstones import origin_id
@@ -33,7 +34,7 @@ RETRY_AFTER = 1.0  # seconds after a failed opening before the next try
 ORIGIN = ("", "")  # this process's origin among the known ids: no function has that name
 
 
-class SQLiteBackend(KeepsStreams):
+class SQLiteBackend(KeepsFiles, KeepsStreams, LooksAfterFile):
     """Entries in an SQLite file, or with `path=None` in this process's memory."""
 
     def __init__(self, path: Path | None, *, timeout: float, read_only: bool, memory_name: str = "") -> None:
@@ -72,7 +73,7 @@ class SQLiteBackend(KeepsStreams):
     def fetch_pieces(self, key: bytes) -> tuple[Row, Iterator[bytes]] | None:
         """Return the row of a key with its value's pieces, both from one moment."""
         connection = self._connections.get()
-        with translated("reading"), _reading(connection):
+        with translated("reading"), snapshot(connection):
             row = connection.execute(sql.FETCH, (entry_id(key),)).fetchone()
             if row is None or row[0] != key:
                 return None
@@ -123,7 +124,7 @@ class SQLiteBackend(KeepsStreams):
     def look(self, run: Callable[[Execute], T]) -> T:
         """Run questions in one read transaction, on this thread's connection."""
         connection = self._connections.get()
-        with translated("reading"), _reading(connection):
+        with translated("reading"), snapshot(connection):
             return run(sql.execute_on(connection))
 
     @contextmanager
@@ -148,34 +149,6 @@ class SQLiteBackend(KeepsStreams):
         with translated("reading"):
             separator = "&" if "?" in self._target else "?"
             return run_sandboxed(f"{self._target}{separator}mode=ro", text, params, time_limit, self.timeout)
-
-    def revision(self) -> str:
-        """Return the schema's revision."""
-        with translated("reading"):
-            return revision_of(self._connections.get())
-
-    def health(self) -> Health:
-        """Return the state of the file, after SQLite's quick check of it."""
-        with translated("checking"):
-            return health_of(self._connections.get(), self.path)
-
-    def size_on_disk(self) -> int:
-        """Return the bytes of the file with its WAL; of a database in memory, those of its pages."""
-        if self.path is None:
-            with translated("reading"):
-                ((pages, size),) = self._connections.get().execute(sql.PAGES).fetchall()
-                return int(pages * size)
-        beside = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return sum(path.stat().st_size for path in beside if path.exists())
-
-    def vacuum(self) -> int:
-        """Give free pages back; return how many bytes the database has shrunk by."""
-        self._refuse_read_only()
-        connection = self._connections.get()
-        with translated("vacuum"):
-            before = self._checkpointed_size(connection)
-            connection.executescript("PRAGMA incremental_vacuum")  # execute() would stop after one page
-            return max(0, before - self._checkpointed_size(connection))
 
     def release(self) -> None:
         """Close this thread's connection."""
@@ -266,6 +239,8 @@ class SQLiteBackend(KeepsStreams):
             connection.executemany(sql.INSERT_CHUNK, ((number, place, p) for place, p in enumerate(payload.pieces)))
         if new.tags:
             connection.executemany(sql.INSERT_TAG, ((number, tag) for tag in new.tags))
+        if new.files:
+            insert_files(connection, number, new.files)
         if new.recording is not None:
             adopt(connection, number, new.recording)
 
@@ -306,21 +281,6 @@ class SQLiteBackend(KeepsStreams):
         )
         for (module, qualname, day), counts in days.items():
             connection.execute(sql.COUNT_DAY, (self._function_id(connection, module, qualname), day, *counts))
-
-    @staticmethod
-    def _checkpointed_size(connection: sqlite3.Connection) -> int:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        ((pages, size),) = connection.execute(sql.PAGES).fetchall()
-        return int(pages * size)
-
-
-@contextmanager
-def _reading(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("COMMIT")
 
 
 @contextmanager

@@ -69,8 +69,6 @@ ON CONFLICT (function_id, day) DO UPDATE SET hits = hits + excluded.hits, misses
                                              seconds_saved = seconds_saved + excluded.seconds_saved
 """
 
-PAGES = "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size"
-
 Hits = dict[bytes, tuple[int, float]]
 Days = dict[tuple[str, str, str], tuple[int, int, float]]
 

@@ -269,6 +269,7 @@ def details(entry: Entry) -> dict[str, str]:
         "stored": f"{render.iso(entry.created)} ({render.since(entry.created)})",
         "host": entry.host or "not known",
         "expires": expires,
+        "refreshed from": render.iso(entry.refresh_at) or "never",
         "last hit": last_hit,
         "hits": render.count(entry.hit_count),
         "took": render.duration(entry.compute_seconds),

@@ -13,10 +13,11 @@ from memostore.backends.protocol import Backend, Execute, Row, binding_of, entry
 from memostore.errors import CorruptEntry, StoreError, UnkeyableArgument, Unloadable
 from memostore.explain.differ import differences, nearest, parsed
 from memostore.explain.lookup import Stored, Version
-from memostore.explain.manifest import Manifest, changes, reason_of
+from memostore.explain.manifest import Manifest, changed_file, changes, reason_of
 from memostore.explain.question import Question
 from memostore.explain.records import Change, Explanation
 from memostore.explain.wording import moment
+from memostore.read_files import changes_of
 
 __all__ = ["BRIEF", "FULL", "Depth", "explained", "switched_off", "told", "verdict_on", "with_hits"]
 
@@ -105,12 +106,23 @@ class _Case:
     skipped: Callable[[bytes], str | None]
 
     def judged(self, backend: Backend) -> Explanation:
-        key = bytes.fromhex(self.base.key or "")
+        key, changed = bytes.fromhex(self.base.key or ""), None
         for stored_under in self.keys(key):
             reason, error = verdict_on(backend, stored_under, self.now, load=True)
-            if reason != "new":
+            made = self.changed_files(backend, stored_under) if reason not in ("new", "expired") else ()
+            if made:
+                said = replace(self.base, reason="file", changes=made)
+                changed = changed or self.found(backend, stored_under, said)
+            elif reason != "new":
                 return self.found(backend, stored_under, replace(self.base, reason=reason, error=error))
-        return backend.look(lambda execute: self.missing(execute, key))
+        return changed or backend.look(lambda execute: self.missing(execute, key))
+
+    def changed_files(self, backend: Backend, key: bytes) -> tuple[Change, ...]:
+        """Return which files that the call has read are others by now, where that was noted."""
+        if self.question.code.scope.track is None:
+            return ()
+        _, files = backend.fetch_with_files(key)
+        return tuple(changed_file(was.name, was.shown, now.shown) for was, now in changes_of(files))
 
     @staticmethod
     def found(backend: Backend, key: bytes, base: Explanation) -> Explanation:

@@ -11,7 +11,7 @@ from typing import Any
 
 from memostore.explain.records import Change
 
-__all__ = ["Definition", "Manifest", "changes", "reason_of"]
+__all__ = ["Definition", "Manifest", "changed_file", "changes", "reason_of"]
 
 CODE = {"function", "class", "constant", "module", "level"}
 REASONS = ("package", "file", "variable", "version")  # the first that applies, where the code is the same
@@ -40,6 +40,7 @@ class Manifest:
     packages: dict[str, str] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    track: str | None = None
 
     @classmethod
     def parsed(cls, text: str | None, source: str | None, name: str) -> Manifest:
@@ -59,6 +60,7 @@ class Manifest:
             {str(k): str(v) for k, v in packages.items()} if isinstance(packages, dict) else {},
             tuple(map(str, _list(data, "unseen"))),
             {str(k): v for k, v in inputs.items() if isinstance(v, dict)} if isinstance(inputs, dict) else {},
+            str(data["track"]) if data.get("track") else None,
         )
 
     @property
@@ -78,6 +80,8 @@ def changes(old: Manifest, new: Manifest, since: str = "then") -> tuple[Change, 
     ]  # fmt: skip
     if old.level != new.level:
         found.append(Change("level", "code=", old=old.level or None, new=new.level or None))
+    if old.track != new.track:
+        found.append(Change("level", "track=", old=old.track, new=new.track))
     return tuple(found)
 
 
@@ -146,6 +150,11 @@ def _of_inputs(old: Mapping[str, dict[str, Any]], new: Mapping[str, dict[str, An
             kind, _, name = label.partition(" ")
             how = "added" if before is None else "removed" if after is None else "changed"
             yield Change("file" if kind == "file" else "variable", name, how, _input(before), _input(after))
+
+
+def changed_file(name: str, old: dict[str, Any], new: dict[str, Any]) -> Change:
+    """Return the change of a file that a call has read, from what is shown of it then and now."""
+    return Change("file", name, old=_input(old), new=_input(new))
 
 
 def _input(shown: dict[str, Any] | None) -> str | None:

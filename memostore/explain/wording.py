@@ -150,7 +150,7 @@ def _by(host: str | None, user: str | None, script: str | None) -> str:
 def _named(change: Change) -> str:
     """Return a change in one line."""
     if change.kind == "level":
-        return f"the code counts by another rule: code={change.old!r} -> code={change.new!r}"
+        return f"the code counts by another rule: {change.name}{change.old!r} -> {change.name}{change.new!r}"
     name = f"{change.kind} {change.name}" if change.kind in ("package", "file", "variable") else change.name
     head = f"{name}{_place(change.file, change.line)}"
     if change.how != "changed":

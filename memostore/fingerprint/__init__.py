@@ -4,8 +4,10 @@ By default ("deep") that is the function's own body and all of the user's own co
 it reaches; `reach` walks there, `watch` notices while the process runs that any of it has changed.
 """
 
-from memostore.fingerprint.function import CodeVersion, FunctionCode, Scope, code_version, stored_name
+from memostore.fingerprint.function import CodeVersion, FunctionCode, Scope, check_seen, code_version, stored_name
 from memostore.fingerprint.receiver import receiver_view
 from memostore.fingerprint.shelf import offer
 
-__all__ = ["CodeVersion", "FunctionCode", "Scope", "code_version", "offer", "receiver_view", "stored_name"]
+__all__ = [
+    "CodeVersion", "FunctionCode", "Scope", "check_seen", "code_version", "offer", "receiver_view", "stored_name",
+]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 from memostore.fingerprint.facts import facts_of
 from memostore.fingerprint.live import code_behind
-from memostore.fingerprint.units import closure_of, parameters_of_code
+from memostore.fingerprint.units import DISPATCHING, closure_of, parameters_of_code
 from memostore.keys.encoding import CodeOf, Walk, encode_sequence, scalar
 from memostore.keys.naming import function_name
 from memostore.keys.rules import register
@@ -33,7 +33,8 @@ def encode_function(function: types.FunctionType) -> Walk:
     """Encode a function: its name, its code with all that it reaches, its defaults and its closure."""
     parts: list[Any] = [*function_name(function), function.__code__, function.__defaults__, function.__kwdefaults__]
     parts += closure_of(function, facts_of(function.__code__).written)
-    parts.append({name: item for name, item in vars(function).items() if not name.startswith("_")})
+    hidden = ("register", "dispatch", "registry") if function.__code__ is DISPATCHING else ()  # they lead to a cache
+    parts.append({n: item for n, item in vars(function).items() if not n.startswith("_") and n not in hidden})
     return encode_sequence(b"Y", [*parts, CodeOf(function)])
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from memostore.digest import digest_parts
 from memostore.errors import InvalidArgument, UnkeyableArgument
 from memostore.fingerprint.code import encode_body
-from memostore.fingerprint.held import Held, unfold
+from memostore.fingerprint.held import Held, innermost, is_bound, unfold
 from memostore.fingerprint.live import CodeRule
 from memostore.fingerprint.manifest import Definition, manifest_json, text_of
 from memostore.fingerprint.origins import Origin, Owner, origin_of_module, version_of
@@ -25,17 +25,21 @@ from memostore.keys.inputs import InputState
 from memostore.keys.naming import function_name
 from memostore.keys.rules import encode
 
-__all__ = ["CodeVersion", "FunctionCode", "Scope", "code_version", "stored_name"]
+__all__ = ["CodeVersion", "FunctionCode", "Scope", "check_seen", "code_version", "stored_name"]
 
 
 @dataclass(frozen=True)
 class Scope:
-    """How much of a function's code counts: the options `code`, `version`, `depends_on` and `ignore_code`."""
+    """How much of a function's code counts: the options `code`, `version`, `depends_on` and `ignore_code`.
+
+    `track` is here since results with the files that were read, and those without, must not stand for each other.
+    """
 
     level: str = "deep"
     version: str | int | None = None
     depends_on: tuple[Any, ...] = ()
     ignored: tuple[Any, ...] = ()
+    track: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,17 +59,17 @@ class CodeVersion:
         """The function's full name."""
         return f"{self.module}.{self.qualname}"
 
-    @cached_property
+    @functools.cached_property
     def prefix(self) -> bytes:
         """What stands for the function and its code in the keys of all its calls."""
         return function_prefix(self.module, self.qualname, self.fingerprint, repr(self.scope.version))
 
-    @cached_property
+    @functools.cached_property
     def source(self) -> str | None:
         """The source text of the code that runs, or None where there is none."""
         return None if self.function is None else text_of(inspect.unwrap(self.function))
 
-    @cached_property
+    @functools.cached_property
     def manifest(self) -> str:
         """What is covered, as JSON: definitions, packages, and by name what could not be followed, `unseen`."""
         reach = self.reach or Reach()
@@ -73,10 +77,10 @@ class CodeVersion:
         definitions = {one.name: one for one in (*self._own_definition(), *reach.definitions)}
         return manifest_json(
             self.scope.level, self.scope.version, self.parameters, list(definitions.values()), reach.packages,
-            self.inputs, unseen,
+            self.inputs, unseen, self.scope.track,
         )  # fmt: skip
 
-    @cached_property
+    @functools.cached_property
     def inputs(self) -> dict[str, Any]:
         """What is shown of the files and variables that count."""
         return {state.source.label: state.shown for state in (self.reach.watch.inputs if self.reach else ())}
@@ -92,7 +96,7 @@ class CodeVersion:
             return []
         return [Definition("function", encode_body(function.__code__), function, self.name)]
 
-    @cached_property
+    @functools.cached_property
     def parameters(self) -> list[str]:
         """The names of the function's parameters."""
         try:
@@ -109,12 +113,25 @@ class FunctionCode:
         self._scope = scope
         self.rule = CodeRule(scope.level, scope.ignored)
         self._named = name
+        bare = innermost(function)
+        self._parts = _parts_of(bare) if isinstance(bare, types.FunctionType) else None
         self._version = self._judged()
 
     @property
     def version(self) -> CodeVersion:
         """The version that was found last."""
         return self._version
+
+    def is_replaced(self) -> bool:
+        """Say whether a reloader has put other code or other defaults into the function since this was made."""
+        if self._parts is None:
+            return False
+        function, code, defaults, by_name = self._parts
+        return (
+            function.__code__ is not code
+            or function.__defaults__ is not defaults
+            or function.__kwdefaults__ is not by_name
+        )
 
     def current(self) -> CodeVersion:
         """Return the version that runs now."""
@@ -137,12 +154,30 @@ class FunctionCode:
             reach = reach or Reach(scope.ignored)
             parts += [_dependency(reach, value) for value in scope.depends_on]
         held = held if scope.level != "version" else [one for one in held if one.required]
-        return CodeVersion(module, qualname, digest_parts(b"v", parts), self._function, held, scope, reach)
+        fingerprint = digest_parts(b"v" if scope.track is None else b"t", parts)
+        return CodeVersion(module, qualname, fingerprint, self._function, held, scope, reach)
+
+
+def _parts_of(function: types.FunctionType) -> tuple[types.FunctionType, Any, Any, Any]:
+    return function, function.__code__, function.__defaults__, function.__kwdefaults__
+
+
+def check_seen(function: Callable[..., Any]) -> None:
+    """Raise UnkeyableArgument for a callable that shows neither its code nor a name that stands for it."""
+    code = innermost(function)
+    if not isinstance(code, types.FunctionType) and not is_bound(code):  # what one is bound to is keyed at each call
+        encode(code)
 
 
 def stored_name(function: Callable[..., Any], name: str | None) -> tuple[str, str]:
-    """Return the module and name that a function's results are stored under. `name` stands in for its own."""
-    module, qualname = function_name(function)
+    """Return the module and name that a function's results are stored under. `name` stands in for its own.
+
+    A partial goes by the function in it: `functools.partial` would be the name of all partials there are.
+    """
+    named: Any = function
+    while isinstance(named, functools.partial) and not hasattr(named, "__qualname__"):
+        named = named.func
+    module, qualname = function_name(named)
     if name is None:
         return module, qualname
     given, _, last = name.rpartition(".")

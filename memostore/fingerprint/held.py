@@ -9,17 +9,19 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable, Iterator
+from operator import is_
 from typing import Any
 
 from memostore.errors import UnkeyableArgument
 from memostore.fingerprint.facts import facts_of
 from memostore.fingerprint.live import CodeRule, RuleFor
 from memostore.fingerprint.records import RECORDS
+from memostore.fingerprint.units import DISPATCHING, closure_of
 from memostore.keys.encoding import SCALARS, Encoder
 from memostore.keys.inputs import InputState, noting
 from memostore.keys.rules import rule_for
 
-__all__ = ["Held", "unfold"]
+__all__ = ["Held", "innermost", "is_bound", "unfold"]
 
 UNCHANGING = SCALARS | {bytes, types.BuiltinFunctionType, types.CodeType}
 LARGE = 1 << 20  # bytes; an array or frame from here on is taken to be the same while it is the same object
@@ -37,7 +39,7 @@ class Held:
         self.required = required
         self._last: Any = self  # nothing that `get` returns is this object
         self._encoded = b""
-        self._behind = b""
+        self._behind: tuple[Any, ...] = ()
         self.inputs: list[InputState] = []
 
     def encoded(self, rules: RuleFor = rule_for) -> bytes:
@@ -46,18 +48,20 @@ class Held:
             content = self._get()
         except ValueError:  # a cell whose variable has not been assigned yet
             return b"unset"
-        if content is self._last and self._behind == self._code_behind(content):
+        if content is self._last and all(map(is_, self._behind, self._behind_of(content))):
             return self._encoded
         if self._written and type(content) in RECORDS:
             return b"written"
         encoded = self._encode(content, rules)
         self._last, self._encoded = (content, encoded) if _is_unchanging(content) else (self, encoded)
-        self._behind = self._code_behind(content)
+        self._behind = self._behind_of(content)
         return encoded
 
-    def _code_behind(self, content: Any) -> bytes:
+    def _behind_of(self, content: Any) -> tuple[Any, ...]:
         """Return what can change behind a function or class that stays the same object."""
-        return self.rule.behind(content) if isinstance(content, (types.FunctionType, type)) else b""
+        if isinstance(content, types.FunctionType):
+            return self.rule.behind(content), content.__code__, content.__defaults__, content.__kwdefaults__
+        return (self.rule.behind(content),) if isinstance(content, type) else ()
 
     def _encode(self, content: Any, rules: RuleFor) -> bytes:
         try:
@@ -93,6 +97,9 @@ def unfold(function: Any, rule: CodeRule) -> tuple[Any, list[Held]]:
         function = inner
     if isinstance(function, types.FunctionType):
         held += _cells(function)
+    elif is_bound(function):  # a list's count, a generator's random: the receiver may change
+        held.append(Held("__self__", functools.partial(getattr, function, "__self__"), required=True))
+        function = getattr(type(function.__self__), function.__name__, function)
     for one in held:
         one.rule = rule
     return function, held
@@ -112,6 +119,19 @@ def _inner(function: Any) -> Any:
     return call if isinstance(call, types.FunctionType) else None
 
 
+def innermost(function: Any) -> Any:
+    """Return what a callable runs in the end. Nothing is parsed."""
+    while (inner := _inner(function)) is not None:
+        function = inner
+    return function
+
+
+def is_bound(function: Any) -> bool:
+    """Say whether a function in C is bound to an object; those of a module or class, and of none, are not."""
+    is_native = isinstance(function, (types.BuiltinFunctionType, types.MethodWrapperType))
+    return is_native and not isinstance(function.__self__, (type, types.ModuleType, types.NoneType))
+
+
 def _carried(function: Any) -> Iterator[Held]:
     if isinstance(function, types.MethodType):
         yield Held("__self__", lambda: function.__self__, required=True)
@@ -123,6 +143,9 @@ def _carried(function: Any) -> Iterator[Held]:
 
 def _cells(function: types.FunctionType) -> Iterator[Held]:
     code = function.__code__
+    if code is DISPATCHING:
+        yield Held("registry", functools.partial(closure_of, function, frozenset()), required=False)
+        return
     written = facts_of(code).written
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         get = functools.partial(getattr, cell, "cell_contents")

@@ -69,11 +69,11 @@ def _place(value: Any) -> tuple[str | None, int | None]:
 
 def manifest_json(
     level: str, version: Any, parameters: list[str], definitions: list[Definition], packages: dict[str, str],
-    inputs: dict[str, Any], unseen: list[str],
+    inputs: dict[str, Any], unseen: list[str], track: str | None = None,
 ) -> str:  # fmt: skip
     """Return the manifest of one version of a function's code; the first definition is the function itself."""
     return json.dumps({
         "level": level, "version": None if version is None else repr(version), "parameters": parameters,
         "definitions": [definition.as_dict() for definition in definitions], "packages": packages, "inputs": inputs,
-        "unseen": unseen,
+        "unseen": unseen, **({"track": track} if track else {}),
     }, ensure_ascii=False)  # fmt: skip

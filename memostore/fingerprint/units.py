@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 from typing import Any, NamedTuple
@@ -14,14 +15,17 @@ from memostore.keys.encoding import SCALARS
 from memostore.keys.naming import function_name
 
 __all__ = [
-    "ASKS", "NO_HINTS", "Callee", "Hints", "Unit", "belongs_to", "closure_of", "full_name", "is_foreign_module",
-    "parameters_of_code",
+    "ASKS", "DISPATCHING", "NO_HINTS", "Callee", "Hints", "Unit", "belongs_to", "closure_of", "full_name",
+    "is_foreign_module", "parameters_of_code",
 ]  # fmt: skip
 
 ASKS = {
     "docs": READS_DOCSTRINGS, "annotations": READS_ANNOTATIONS, "module": frozenset({"__module__"}),
     "subclasses": frozenset({"__subclasses__"}),
 }  # fmt: skip
+
+
+DISPATCHING: types.CodeType = functools.singledispatch(lambda _: None).__code__  # type: ignore[attr-defined]
 
 
 class Unit:
@@ -71,7 +75,11 @@ def parameters_of_code(code: types.CodeType) -> tuple[str, ...]:
 
 
 def closure_of(function: types.FunctionType, written: frozenset[str]) -> list[Any]:
-    """Return what a function's closure holds, but for the records that it only writes."""
+    """Return what a function's closure holds, but for the records that it only writes; of a dispatching function, what
+    is registered: its closure holds a cache of that too.
+    """
+    if function.__code__ is DISPATCHING:
+        return [dict(function.registry)]  # type: ignore[attr-defined]
     contents: list[Any] = []
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:

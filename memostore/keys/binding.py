@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 from memostore.errors import InvalidArgument
@@ -41,6 +41,7 @@ class Binder:
         ignored = frozenset(ignore)
         self.names = tuple(p.name for p in parameters if p.name not in ignored | left_out)
         self.bind: Callable[..., tuple[Any, ...]] = _compile(parameters, self.names, ignored, keyed)
+        self.by_content = tuple(name for name in self.names if name not in keyed)
         # Whether the first value is the first argument itself, as who looks for a method's receiver there expects.
         self.keeps_first = bool(parameters) and self.names[:1] == (parameters[0].name,) and self.names[0] not in keyed
 
@@ -50,7 +51,10 @@ class Binder:
         ignore = tuple(ignore)
         signature = signature_of(function)
         check_ignored(signature, ignore)
-        return cls(signature, ignore, *marked(function))
+        binder = cls(signature, ignore, *marked(function))
+        if isinstance(function, FunctionType):  # the dict itself: who changes it in place changes what is called
+            binder.bind.__kwdefaults__ = function.__kwdefaults__
+        return binder
 
     def values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Return the call's values, or None where the arguments do not fit the signature."""
@@ -73,12 +77,23 @@ def is_misfit(error: TypeError) -> bool:
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     """Return the signature that a call must fit, or that of `(*args, **kwargs)` where a built-in tells none.
 
-    Not that of what the function wraps: a decorator may have other defaults, or pass arguments of its own.
+    Not that of what the function wraps, nor one that it only claims to have (`__signature__`): a decorator may have
+    other defaults, or pass arguments of its own.
     """
     try:
-        return inspect.signature(function, follow_wrapped=False, **AS_TEXT)
+        return inspect.signature(_without_claim(function), follow_wrapped=False, **AS_TEXT)
     except ValueError:
         return inspect.Signature([Kind("args", Kind.VAR_POSITIONAL), Kind("kwargs", Kind.VAR_KEYWORD)])
+
+
+def _without_claim(function: Any) -> Any:
+    if not isinstance(function, FunctionType) or "__signature__" not in vars(function):
+        return function
+    bare = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    bare.__kwdefaults__, bare.__annotations__ = function.__kwdefaults__, function.__annotations__
+    return bare
 
 
 def check_ignored(signature: inspect.Signature, ignore: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ import errno
 import glob
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
@@ -22,7 +23,10 @@ from memostore.digest import digest_chunks, digest_parts
 from memostore.errors import InvalidArgument
 from memostore.keys.encoding import Rule, Unkeyable, Walk, asks_the_class, encode_tagged
 
-__all__ = ["BASES", "Env", "File", "InputState", "Status", "changed_since", "noting"]
+__all__ = [
+    "BASES", "LOOK", "Env", "File", "InputState", "Seen", "Status", "changed_since", "content_of", "names_in", "noting",
+    "status_of", "summary",
+]  # fmt: skip
 
 PIECE = 1 << 20  # bytes that are read at once
 SETTLED = 2_000_000_000  # nanoseconds: no file system's clock ticks more slowly
@@ -30,6 +34,7 @@ KEPT = 1 << 16  # digests of files
 SHOWN = 80  # characters of a variable's value
 DIGITS = 8  # of a digest that is shown
 SECRET = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+LOOK = "memostore.look"  # the audit event of a look at a file that counts: its digest may be known without opening it
 
 Status = tuple[int, int, int, int, int]  # device, inode, size, and in nanoseconds: modified, changed
 NOWHERE: Status = (0, 0, 0, 0, 0)
@@ -170,6 +175,7 @@ def _root_of(pattern: str) -> str:
 
 def _below(path: str, name: str, around: frozenset[tuple[int, int]]) -> Iterator[_Part]:
     """Yield a file, or a directory with all that is below it; links are followed, but never in a circle."""
+    sys.audit(LOOK, path)
     status = os.stat(path)
     if not stat.S_ISDIR(status.st_mode):
         yield _file(path, name, status)
@@ -224,6 +230,49 @@ def _is_settled(status: os.stat_result, now: int) -> bool:
 
 def _status(status: os.stat_result) -> Status:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+# Single files and directories, for what looks after them itself
+
+
+class Seen(NamedTuple):
+    """What a file or directory holds at a moment, its status, and whether any later write is sure to change that."""
+
+    content: bytes
+    status: Status
+    settled: bool
+
+
+def content_of(path: str) -> Seen:
+    """Look into one file; raise the OSError that says why that can't be done, EINVAL for a pipe, socket or device."""
+    part = _file(path, "", os.stat(path))
+    return Seen(part.content, part.status, part.status[2] > 0 and part.status in _digests)
+
+
+def names_in(path: str) -> Seen:
+    """Look at the names in one directory, and at which of them are directories or links; raise OSError likewise."""
+    started, before = time.time_ns(), os.stat(path)
+    with os.scandir(path) as entries:
+        names = sorted(os.fsencode(entry.name) + _kind(entry) for entry in entries)
+    same = _status(os.stat(path)) == _status(before)
+    return Seen(digest_parts(b"l", names), _status(before), same and _is_settled(before, started))
+
+
+def status_of(path: str) -> Status | None:
+    """Return the status of a file or directory, None where it has none."""
+    try:
+        return _status(os.stat(path))
+    except OSError:
+        return None
+
+
+def summary(content: bytes, status: Status) -> dict[str, Any]:
+    """Return what is told of one file."""
+    return _summary([_Part("", content, status)], content)
+
+
+def _kind(entry: os.DirEntry[str]) -> bytes:
+    return b"@" if entry.is_symlink() else b"/" if entry.is_dir(follow_symlinks=False) else b"."
 
 
 # What is told of it

@@ -100,6 +100,8 @@ def encode_object(value: Any) -> Walk:
         return encode_instance(b"g", type(value), (("{}", ""), (module, reduced)))
     if len(reduced) < 2 or type(reduced[1]) is not tuple:  # an iterator could be used up, or have no end
         raise Unkeyable(described(value))
+    if isinstance(value, BaseException) and reduced[2:] == ({},):
+        reduced = reduced[:2]  # whether an error has a dictionary depends on whether anybody has looked
     return _reduced(value, *reduced)
 
 
