@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import linecache
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import types
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -29,6 +31,13 @@ class Here(Executor):
         except Exception as error:  # as executors do
             future.set_exception(error)
         return future
+
+
+class Unused(Executor):
+    """Is not asked for anything."""
+
+    def submit(self, job, /, *args, **kwargs):
+        raise AssertionError("a hit is not run")
 
 
 class FakeClient:
@@ -385,6 +394,7 @@ def test_methods_have_it_too(executor):
     assert Model(3).predict.map([1, 2], executor=executor) == [3, 6]
     assert Model(3).predict.map([1, 2], [5, 5], executor=executor) == [8, 11]
     assert Model(4).predict.map([1], executor=executor) == [4]
+    assert Model(3).predict.map([1, 2], executor=Unused()) == [3, 6]
     assert Model.predict.map([Model(5)], [2], executor=executor) == [10]
     assert (Model.shifted.map([1], executor=executor), Model.doubled.map([4], executor=executor)) == ([11], [8])
 
@@ -524,9 +534,11 @@ def test_of_a_store_in_memory_others_compute_and_this_process_stores(job):
 results = work.map([1, 2, 1, 13], executor="processes", errors="collect")
 print([x for x, _ in results[:3]], me in {pid for _, pid in results[:3]}, results[3])
 print(work.cache_info()[:2], len(store.find()), work(2) == results[1])
-print(store.find(args={"x": 2})[0].compute_seconds > 0)
+print(store.find(args={"x": 2})[0].compute_seconds > 0, store.stats().misses)
+Model().predict.map([1, 2, 3], executor="processes")
+print(len(store.find(function=Model.predict)))
 """
-    assert job(lines, "':memory:'") == ["[1, 2, 1] False 13", "(1, 2) 2 True", "True"]
+    assert job(lines, "':memory:'") == ["[1, 2, 1] False 13", "(1, 2) 2 True", "True 2", "3"]
 
 
 def test_what_another_process_computed_is_not_stored_where_the_files_that_it_opened_should_count(job):
@@ -605,20 +617,25 @@ INTERRUPTED = """
 
     if __name__ == "__main__":
         try:
-            wait.map(range(10), executor="processes")
+            wait.map(range(int(sys.argv[1])), executor="processes")
         except KeyboardInterrupt:
             print("interrupted", flush=True)
 """
 
 
-def test_an_interrupt_ends_the_processes_at_once(script):
-    with script.write(INTERRUPTED).start() as process:
+@pytest.mark.parametrize("calls", [1, 10])  # of two processes one has nothing to do, or all are busy
+def test_an_interrupt_ends_the_processes_at_once_without_a_word(script, calls):
+    script.write(INTERRUPTED)
+    with subprocess.Popen(
+        [sys.executable, script.path, str(calls)], cwd=script.directory, env=script.environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    ) as process:  # fmt: skip
         started = []
         deadline = time.monotonic() + 30
         while not started and time.monotonic() < deadline:
             time.sleep(0.02)
             started = list(script.directory.glob("*.started"))
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
         out, err = process.communicate(timeout=30)  # a call takes 60 seconds
     assert (out, err) == ("interrupted\n", "")
     while any(is_running(int(path.stem)) for path in started):
@@ -678,7 +695,7 @@ BAR = """
         return x / 2
 
     half(2)
-    half.map(iter([2, 4, 6]), progress=True)
+    half.map((x for x in [2, 4, 6]), progress=True)
 """
 
 
@@ -717,7 +734,7 @@ def test_a_stored_error_is_an_error_of_its_item_and_a_hit(store, runs, executor)
     with pytest.raises(Failed):
         half.map([2, 3], executor=executor)
     assert runs == [2, 3]
-    assert half.cache_info()[:2] == (4, 2)
+    assert (half.cache_info()[:2], store.stats().hits) == ((4, 2), 4)
 
 
 @pytest.mark.parametrize("executor", [None, "threads"])
@@ -730,7 +747,7 @@ def test_a_result_that_is_due_is_returned_and_computed_anew_behind_it(store, clo
     assert count.map([1]) == [1]
     clock.advance(100)
     first, second = count.map([1, 1], executor=executor)
-    assert (first, second in (1, 2)) == (1, True)
+    assert (first, second in (1, 2), store.stats().hits) == (1, True, 2)
     deadline = time.monotonic() + 10
     while count.lookup(1) != 2 and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -743,8 +760,21 @@ def test_results_of_older_code_that_stand_for_the_present_one_are_hits(store, ru
 
     store.memoize(name="prep.old")(body).map([1, 2])
     new = store.memoize(name="prep.new", formerly=["prep.old"])(body)
+    assert new.map([1, 2], executor=Unused()) == [[1], [2]]
     assert new.map([1, 2, 3], executor="threads") == [[1], [2], [3]]
-    assert new.cache_info()[:2] == (2, 1)
+    assert new.cache_info()[:2] == (4, 1)
+
+
+def test_hits_of_code_without_the_newest_parameter_end_its_line(store):
+    def edition(text):
+        place = types.ModuleType("place")
+        linecache.cache[text] = (len(text), None, [text], text)
+        exec(compile(text, text, "exec"), vars(place))
+        return store.memoize(new_defaults=True)(place.f)
+
+    edition("def f(x): return x * 2").map([3])
+    assert edition("def f(x, scale=2): return x * scale").map([3], executor=Unused()) == [6]
+    assert edition("def f(x, scale=2): return x * scale + 1").map([3]) == [7]
 
 
 def test_a_generator_function_has_no_map(store):
