@@ -189,7 +189,8 @@ class RemembersMany:
         total = 0
         for one in new:
             size = one.payload.size
-            full = next((whose for whose, has in limits.items() if not has.admits(total + size, len(fitting) + 1)), None)
+            number = len(fitting) + 1
+            full = next((whose for whose, has in limits.items() if not has.admits(total + size, number)), None)
             if full is None:
                 fitting.append(one)
                 total += size

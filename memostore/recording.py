@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ import memostore.codec as codec
 from memostore.backends.protocol import Backend, Row, binding_of
 from memostore.errors import CorruptEntry, Unloadable
 
-__all__ = ["NEEDED", "End", "Player", "Recorder", "player_of"]
+__all__ = ["NEEDED", "End", "Player", "Recorder", "items_of", "player_of"]
 
 FRAME: Final = struct.Struct("<BQ")  # kind, length of the pickle
 HEADER: Final = struct.Struct("<8sQQ")  # nonce, recording, number of pieces
@@ -127,6 +127,15 @@ class Player:
         del self._buffer[: self._offset]
         self._offset = 0
         self._buffer += self._load(position)
+
+
+def items_of(player: Player) -> Iterator[Any]:
+    """Yield the items of a stream; raise Unloadable where one can't be loaded."""
+    while type(item := player.next()) is not End:
+        if item is NEEDED:
+            player.load()
+        else:
+            yield item
 
 
 def player_of(backend: Backend, key: bytes, row: Row) -> Player:

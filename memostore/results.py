@@ -19,7 +19,7 @@ from memostore.errors import CorruptEntry, MissingExtra, Unloadable
 from memostore.explain.lookup import moment
 from memostore.keys.preview import preview
 from memostore.raised import StoredError, revived
-from memostore.recording import NEEDED, End, Player, player_of
+from memostore.recording import items_of, player_of
 from memostore.records import StoredCall
 from memostore.telling import Teller
 
@@ -176,7 +176,7 @@ def _loaded(backend: Backend, key: bytes, function: str) -> Done | None:
     _, content, checksum, name, created, expires, _, _ = row
     try:
         if name.startswith(codec.STREAM):
-            return Done(list(_items(player_of(backend, key, row))))
+            return Done(list(items_of(player_of(backend, key, row))))
         binding = binding_of(key, name, created, expires)
         if content is not None:
             return Done(codec.decode(name, content, binding, checksum))
@@ -191,15 +191,6 @@ def _error(stored: Any, function: str, created: float) -> BaseException:
     if not isinstance(stored, StoredError):
         raise CorruptEntry("the entry holds no error")
     return revived(stored, function, created)
-
-
-def _items(player: Player) -> Iterator[Any]:
-    """Yield the items of a stored stream."""
-    while type(item := player.next()) is not End:
-        if item is NEEDED:
-            player.load()
-        else:
-            yield item
 
 
 # As a table

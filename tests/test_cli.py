@@ -382,6 +382,24 @@ def test_looking_counts_no_hit(run: Run) -> None:
     assert answer(run("stats", "--json"))["totals"]["hits"] == 2
 
 
+def test_show_of_a_stored_error_a_stream_and_a_stale_result(run: Run, path: Path) -> None:
+    def failing() -> None:
+        raise KeyError("gone")
+
+    def stream() -> Iterator[int]:
+        yield from range(1000)
+
+    now = time.time()
+    with Store(path, clock=lambda: now) as store:
+        with pytest.raises(KeyError):
+            store.memoize(cache_errors=KeyError)(failing)()
+        list(store.memoize(stream)())
+        store.memoize(ttl="1ms", stale_for="1h", name="stale")(lambda: "old")()
+        keys = {entry.qualname.rpartition(".")[2]: entry.key for entry in store.find(limit=3)}
+    shown = {name: answer(run("show", key, "--json", "--value"))["value"] for name, key in keys.items()}
+    assert shown == {"failing": "KeyError('gone')", "stream": str(list(range(100))), "stale": "'old'"}
+
+
 def test_show_of_an_expired_value(run: Run) -> None:
     (entry,) = answer(run("ls", "--json", "-f", "load"))
     result = run("show", entry["key"], "--value")

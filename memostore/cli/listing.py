@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from memostore.cli.options import (
 )
 from memostore.cli.render import Column
 from memostore.fingerprint import CodeVersion
+from memostore.recording import items_of
 from memostore.records import Entry, FunctionStats, Stats
 from memostore.remembering import Missing
 
@@ -27,6 +29,7 @@ __all__ = ["ls", "path", "show", "sql", "stats"]
 
 SHORT = 12  # hex digits of a key or code in a table
 AMBIGUOUS = 5  # keys that a message names
+ITEMS = 100  # of a stream that are shown
 NAME = 24  # characters of a function's name in a table
 VALUE = 60  # characters of one argument in a table
 ROWS = 50  # of a table, unless --limit says otherwise
@@ -284,12 +287,17 @@ def source_of(store: Store, entry: Entry) -> str | None:
 
 
 def load(store: Store, entry: Entry) -> Any:
-    """Return the stored value of an entry. The store is open for reading only: this counts as no hit."""
+    """Return the stored value of an entry, the error that it holds, or the first items of a stream.
+
+    The store is open for reading only: this counts as no hit.
+    """
     version = CodeVersion(entry.module, entry.qualname, bytes.fromhex(entry.code), None)
-    value = store.recall(bytes.fromhex(entry.key), version)
-    if isinstance(value, Missing):
-        raise click.ClickException(f"the value can't be loaded: {value.reason}")
-    return value
+    is_stream = entry.codec.startswith("stream:")
+    found = (store.replay if is_stream else store.recall)(bytes.fromhex(entry.key), version)
+    if isinstance(found, Missing) and found.value is None:
+        raise click.ClickException(f"the value can't be loaded: {found.reason}")
+    value = found.value if isinstance(found, Missing) else found
+    return list(itertools.islice(items_of(value), ITEMS)) if is_stream else value
 
 
 SOURCE = """
