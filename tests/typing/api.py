@@ -415,3 +415,60 @@ def takes_memo(memo: Memo[[int], str]) -> str:
 def handed_on() -> None:
     takes_memo(by_default)
     takes_memo(bare)  # type: ignore[arg-type]
+
+
+# Options of every shape of call
+
+
+def hours(found: str) -> str:
+    return "1h" if found else "2h"
+
+
+def tags_of(x: int) -> tuple[str, ...]:
+    return (str(x),)
+
+
+@store.memoize(
+    ttl=hours, stale_for="1h", refresh_ahead=timedelta(minutes=1), cache_errors=(KeyError, OSError),
+    error_ttl=60, single_flight="30s", track="files", tags=tags_of,
+)  # fmt: skip
+def every_option(x: int) -> str:
+    return str(x)
+
+
+store.memoize(track="folders")  # type: ignore[call-overload]
+store.memoize(cache_errors="KeyError")  # type: ignore[call-overload]
+
+
+# Batches
+
+
+@store.memoize_batch(over="texts", batch_size=64, ttl="7d", max_entries=1000)
+def embed(texts: list[str], model: str = "small") -> list[list[float]]:
+    return [[float(len(text))] for text in texts]
+
+
+@memostore.memoize_batch(over="texts")
+async def embed_async(texts: list[str]) -> list[int]:
+    return [len(text) for text in texts]
+
+
+async def batches() -> None:
+    assert_type(embed(["a"]), list[list[float]])
+    assert_type(await embed_async(["a"]), list[int])
+    assert_type(embed.keys(["a"], model="large"), list[str])
+    assert_type(embed.is_cached(["a"]), bool)
+    assert_type(embed.cache_info(), CacheInfo)
+    embed([1])  # type: ignore[list-item]
+    embed(["a"], size="large")  # type: ignore[call-arg]
+
+
+# Many calls
+
+
+def many() -> None:
+    assert_type(by_default.map([1, 2, 3], executor="threads", progress=True), list[str])
+    for stored in by_default.results():
+        assert_type(stored, memostore.StoredCall)
+        assert_type(stored.arguments, dict[str, Any])
+    by_default.map(1)  # type: ignore[arg-type]
