@@ -165,7 +165,8 @@ class Computing(NamedTuple):
             if problem is not None:
                 store.skip(call.key, call.version, problem, "changed")
             else:
-                is_stored = store.keep(call.key, call.version, replace(result, files=reads.files), self.caller.options)
+                result = replace(result, files=reads.files) if reads.files else result
+                is_stored = store.keep(call.key, call.version, result, self.caller.options)
         finally:
             if landing is not None:
                 landing.flight.is_stored = is_stored

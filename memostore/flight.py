@@ -88,15 +88,24 @@ def is_aboard() -> bool:
     return bool(_aboard.get())
 
 
-@contextmanager
-def flying(flight: Flight | None) -> Iterator[None]:
-    """Take note that the code in a `with` block runs on behalf of a flight."""
-    before = _aboard.get()
-    _aboard.set((*before, flight) if flight is not None else before)
-    try:
-        yield
-    finally:
-        _aboard.set(before)  # not by a token: a coroutine may be driven in several contexts
+class flying:  # noqa: N801 # reads as a word, like contextlib's own; a generator would cost three times as much
+    """Take note that the code in a `with` block runs on behalf of a flight, if there is one."""
+
+    __slots__ = ("_before", "_flight")
+
+    def __init__(self, flight: Flight | None) -> None:
+        self._flight = flight
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._before = _aboard.get()
+        if self._flight is not None:
+            _aboard.set((*self._before, self._flight))
+
+    def __exit__(self, *_: object) -> None:
+        """End; not by a token: a coroutine may be driven in several contexts."""
+        if self._flight is not None:
+            _aboard.set(self._before)
 
 
 @contextmanager
