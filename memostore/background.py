@@ -43,8 +43,8 @@ def on_loop(steps: Steps) -> None:
     context.run(_detach)
     try:
         task = asyncio.get_running_loop().create_task(drive_async(steps), context=context)
-    except RuntimeError:  # another library's loop
-        in_thread(steps)
+    except RuntimeError:  # another library's loop: a thread could not await what the function returns
+        steps.close()
         return
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)

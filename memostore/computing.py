@@ -64,7 +64,7 @@ class Computing(NamedTuple):
         store = self.caller.store
         for key, alias in self.caller.older(call):
             found = yield Work(store.recall, (key, alias.version))
-            if type(found) is not Missing:
+            if not _is_missing(found):
                 if alias.added:  # from now on, an edit of the code is one of a version that has the parameter
                     store.enter_code(call.version)
                 return found
