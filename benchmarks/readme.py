@@ -1,6 +1,7 @@
 """Write the newest figures into the README, between its marks: `python -m benchmarks.readme`.
 
-Times stand between `<!-- benchmarks -->` and its end, what is stale and needless between `<!-- corpora -->` and its.
+Times stand between `<!-- benchmarks -->` and its end, what is stale and needless between `<!-- corpora -->` and its,
+what a long generator and a batch cost between `<!-- stream -->` and `<!-- batch -->` and theirs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from benchmarks.corpora import report
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 RESULTS = ROOT / "benchmarks" / "results"
-MARKS = re.compile(r"(<!-- (benchmarks|corpora) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
+MARKS = re.compile(r"(<!-- (benchmarks|corpora|stream|batch) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
 def newest(folder: Path = RESULTS) -> Path:
@@ -64,9 +65,49 @@ def corpora_section(result: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def stream_section(result: Path) -> str:
+    """Return the README's lines for one long generator: a row for each cache and step."""
+    found = json.loads(result.read_text())
+    rows = [
+        [name, step, f"{taken['peak'] / 1e6:,.0f} MB", f"{taken['seconds']:.1f} s"]
+        for name, steps in found["results"].items()
+        for step, taken in steps.items()
+    ]
+    return table(["", "", "largest memory of the process", "took"], rows, source("stream", result))
+
+
+def batch_section(result: Path) -> str:
+    """Return the README's lines for batches: a row for each kind of result."""
+    found = json.loads(result.read_text())
+    rows = []
+    for one in found["results"].values():
+        medians, ratios = one["medians"], one["ratios"]
+        cells = (medians["call"], medians["floor"])
+        enough = f"{one['met_from_seconds_a_text'] * 1e6:,.0f} µs"
+        ratio = f"{ratios['to the raw lookups']:.2f}"
+        rows.append([one["returns"], *(f"{cell * 1e3:,.0f} ms" for cell in cells), ratio, enough])
+    heads = ["", "the call", "raw lookups", "ratio", "time of the function for a new text from which the ratio is 1.5"]
+    return table(heads, rows, source("batch", result))
+
+
+def source(folder: str, result: Path) -> str:
+    """Return the line that says where figures are from."""
+    found = json.loads(result.read_text())
+    return f"On {found['date'][:10]} ([figures](benchmarks/results/{folder}/{result.name})):"
+
+
+def table(heads: list[str], rows: list[list[str]], before: str) -> str:
+    """Return a line and a table in Markdown."""
+    lines = [before, "", *(f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows))]
+    return "\n".join(lines) + "\n"
+
+
 def updated(readme: str) -> str:
     """Return the README's text with the newest figures."""
-    sections = {"benchmarks": section(newest()), "corpora": corpora_section(newest(RESULTS / "corpora"))}
+    sections = {
+        "benchmarks": section(newest()), "corpora": corpora_section(newest(RESULTS / "corpora")),
+        "stream": stream_section(newest(RESULTS / "stream")), "batch": batch_section(newest(RESULTS / "batch")),
+    }  # fmt: skip
     return MARKS.sub(lambda marks: marks[1] + sections[marks[2]] + marks[3], readme)
 
 

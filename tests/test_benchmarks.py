@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 ROOT = Path(__file__).parents[1]
 pytest.importorskip("pyperf")
@@ -123,4 +124,20 @@ def test_a_stored_call_that_is_computed_again_is_no_hit(frame):
 def test_the_readme_shows_the_newest_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT)
     readme = importlib.import_module("benchmarks.readme")
-    assert readme.section(readme.newest()) in readme.README.read_text()
+    text = readme.README.read_text()
+    assert readme.section(readme.newest()) in text
+    assert readme.stream_section(readme.newest(readme.RESULTS / "stream")) in text
+    assert readme.batch_section(readme.newest(readme.RESULTS / "batch")) in text
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("stream", ["--gigabytes", "0.02", "--alone"]), ("batch", ["--repeat", "1"]),
+])  # fmt: skip
+def test_the_benchmarks_of_streams_and_batches_run_and_write_what_they_show(name, options, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    module = importlib.import_module(f"benchmarks.{name}")
+    if name == "batch":
+        monkeypatch.setattr(module, "TEXTS", 3000)
+    result = CliRunner().invoke(module.main, [*options, "--json", str(tmp_path / "r.json")])
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "r.json").read_text())["results"]
