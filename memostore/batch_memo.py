@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
 import memostore.config as config
 from memostore.backends.null import NullBackend
@@ -17,39 +17,19 @@ from memostore.errors import InvalidArgument
 from memostore.faces import Faces, Home
 from memostore.keys.binding import signature_of
 from memostore.keys.naming import function_name
-from memostore.options import Options, check_known
+from memostore.options import BatchOptions, Options, check_known
 from memostore.switches import DISABLED, MAY_BE_SWITCHED, switched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import timedelta
-    from typing import Literal
+    pass
 
-__all__ = ["AsyncBatchMemo", "BatchMemo", "BatchOptions", "MemoizesBatches", "decorate_batch"]
+__all__ = ["AsyncBatchMemo", "BatchMemo", "MemoizesBatches", "decorate_batch"]
 
 P = ParamSpec("P")
 P2 = ParamSpec("P2")
 R = TypeVar("R")
 
 REMOVED_AT_ONCE = 500  # entries; SQLite takes a limited number of parameters
-
-
-class BatchOptions(TypedDict, total=False):
-    """The options of `memoize_batch` besides its own, as type checkers know them."""
-
-    ttl: float | str | timedelta | Callable[..., Any] | None
-    ignore: Iterable[str]
-    key: Callable[..., Any] | None
-    typed: bool
-    code: Literal["deep", "body", "version"]
-    version: str | int | None
-    depends_on: list[Any] | tuple[Any, ...]
-    ignore_code: list[Any] | tuple[Any, ...]
-    name: str | None
-    tags: Iterable[str] | Callable[..., Iterable[str]]
-    cache_if: Callable[[Any], bool] | None
-    max_size: int | str | None
-    max_entries: int | None
 
 
 class BatchMemo(Faces[P, R]):

@@ -201,12 +201,8 @@ class RemembersMany:
         return fitting
 
     def _save_many(self, new: list[NewEntry], own: Limits) -> None:
-        uses = self._counters.take() if self._limits or own else []  # who was hit a moment ago is not the one to evict
-        try:
+        with self._counters.written_along(bool(self._limits or own)) as uses:  # who was just hit must not go
             evicted = self._backend.save_many(new, self._rank, uses, lambda execute: self._prepare(execute, new, own))
-        except BaseException:
-            self._counters.give_back(uses)
-            raise
         for one in new:
             self._teller.emit(Stored(one.key.hex(), one.code.name, one.payload.size, one.compute_seconds))
         for event in evicted:

@@ -9,7 +9,8 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from memostore.backends.protocol import Use
 from memostore.config import FLUSH_INTERVAL, USES_KEPT
@@ -66,6 +67,16 @@ class Counters:
         room = USES_KEPT - sum(map(_number, self._uses.copy()))
         totals = itertools.accumulate(map(_number, uses))
         self._uses.extendleft(reversed([use for use, total in zip(uses, totals, strict=True) if total <= room]))
+
+    @contextmanager
+    def written_along(self, are_needed: bool) -> Iterator[list[Use]]:
+        """Yield what is waiting, if it is needed, to be written by the caller; keep it where that fails."""
+        uses = self.take() if are_needed else []
+        try:
+            yield uses
+        except BaseException:
+            self.give_back(uses)
+            raise
 
     def waiting(self, key: bytes) -> tuple[int, float]:
         """Return how many hits of a key are not written yet, and when the last one was (0.0: there is none)."""

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
-from memostore.batch_memo import BatchMemo, BatchOptions, decorate_batch
+from memostore.batch_memo import BatchMemo, decorate_batch
 from memostore.config import default_url
 from memostore.faces import Faces, Home
 from memostore.memo import Memo
-from memostore.options import MemoizeOptions
+from memostore.options import BatchOptions, MemoizeOptions
 from memostore.store import Store
 from memostore.wrapping import decorate
 

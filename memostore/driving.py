@@ -163,86 +163,82 @@ Step = Run | Work | Wait | Pause | Emit
 Steps = Generator[Any, Any, Done]
 
 
+class _Taking:
+    """Steps that are being taken: what the last one came to is sent to them, or thrown into them."""
+
+    __slots__ = ("_advance", "_answer", "_steps", "done")
+
+    def __init__(self, steps: Steps) -> None:
+        self.done = Done()
+        self._steps = steps
+        self.answer(None)
+
+    def next(self) -> Any:
+        """Return the next step, None after the last one: `done` is then what they come to."""
+        try:
+            return self._advance(self._answer)
+        except StopIteration as end:
+            self.done = end.value
+            return None
+
+    def answer(self, answer: Any) -> None:
+        """Tell the steps what the last one came to."""
+        self._advance: Callable[[Any], Any] = self._steps.send
+        self._answer = answer
+
+    def fail(self, step: Any, error: BaseException) -> None:
+        """Tell the steps of an error: of the user's code, and of a consumer, it is an answer."""
+        if type(step) is Run:
+            self.answer(Done(None, _from_the_function(error)))
+        elif type(step) is Emit:
+            self.answer(Done(None, error))
+        else:
+            self._advance, self._answer = self._steps.throw, error
+
+
 def drive(steps: Steps) -> Any:
     """Take the steps in this thread; return what they come to, or raise it."""
-    advance: Callable[[Any], Any] = steps.send
-    answer: Any = None
-    while True:
-        try:
-            step = advance(answer)
-        except StopIteration as end:
-            done: Done = end.value
-            break
-        advance, answer = steps.send, None
+    taking = _Taking(steps)
+    while (step := taking.next()) is not None:
         try:
             # Here, and not in a method: a recursive function has one frame less at each of its calls.
-            answer = Done(step.function(*step.args, **step.kwargs)) if type(step) is Run else step.take()
+            taking.answer(Done(step.function(*step.args, **step.kwargs)) if type(step) is Run else step.take())
         except BaseException as error:  # noqa: BLE001 # the steps have to know of it
-            if type(step) is Run:
-                answer = Done(None, _from_the_function(error))
-            else:
-                advance, answer = steps.throw, error
-    return done.outcome()
+            taking.fail(step, error)
+    return taking.done.outcome()
 
 
 async def drive_async(steps: Steps) -> Any:
     """Take the steps on the running event loop."""
-    advance: Callable[[Any], Any] = steps.send
-    answer: Any = None
-    while True:
+    taking = _Taking(steps)
+    while (step := taking.next()) is not None:
         try:
-            step = advance(answer)
-        except StopIteration as end:
-            done: Done = end.value
-            break
-        advance, answer = steps.send, None
-        try:
-            answer = await step.take_on_loop()
+            taking.answer(await step.take_on_loop())
         except BaseException as error:  # noqa: BLE001 # the steps have to know of it
-            advance, answer = steps.throw, error
-    return done.outcome()
+            taking.fail(step, error)
+    return taking.done.outcome()
 
 
 def drive_generator(steps: Steps) -> Generator[Any, Any, Any]:
     """Take the steps in this thread, as a generator of what they emit."""
-    advance: Callable[[Any], Any] = steps.send
-    answer: Any = None
-    while True:
+    taking = _Taking(steps)
+    while (step := taking.next()) is not None:
         try:
-            step = advance(answer)
-        except StopIteration as end:
-            done: Done = end.value
-            break
-        advance, answer = steps.send, None
-        try:
-            answer = Done((yield step.item)) if type(step) is Emit else step.take()
+            taking.answer(Done((yield step.item)) if type(step) is Emit else step.take())
         except BaseException as error:  # noqa: BLE001 # what is thrown in, GeneratorExit too, is an answer
-            if type(step) is Emit:
-                answer = Done(None, error)
-            else:
-                advance, answer = steps.throw, error
-    return done.outcome()
+            taking.fail(step, error)
+    return taking.done.outcome()
 
 
 async def drive_async_generator(steps: Steps) -> AsyncGenerator[Any, Any]:
     """Take the steps on the running event loop, as an asynchronous generator of what they emit."""
-    advance: Callable[[Any], Any] = steps.send
-    answer: Any = None
-    while True:
+    taking = _Taking(steps)
+    while (step := taking.next()) is not None:
         try:
-            step = advance(answer)
-        except StopIteration as end:
-            done: Done = end.value
-            break
-        advance, answer = steps.send, None
-        try:
-            answer = Done((yield step.item)) if type(step) is Emit else await step.take_on_loop()
+            taking.answer(Done((yield step.item)) if type(step) is Emit else await step.take_on_loop())
         except BaseException as error:  # noqa: BLE001 # what is thrown in, GeneratorExit too, is an answer
-            if type(step) is Emit:
-                answer = Done(None, error)
-            else:
-                advance, answer = steps.throw, error
-    done.outcome()
+            taking.fail(step, error)
+    taking.done.outcome()
 
 
 def _loop() -> asyncio.AbstractEventLoop | None:

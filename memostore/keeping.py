@@ -150,12 +150,8 @@ class Keeps:
 
     def _save(self, new: NewEntry, own: Limits) -> bool:
         """Save an entry, and make room by the limits of its function (`own`) and the store's."""
-        uses = self._counters.take() if self._limits or own else []  # who was hit a moment ago is not the one to evict
-        try:
+        with self._counters.written_along(bool(self._limits or own)) as uses:  # who was just hit must not go
             evicted = self._backend.save(new, self._rank, uses, lambda execute: self._make_room(execute, new, own))
-        except BaseException:
-            self._counters.give_back(uses)
-            raise
         self._teller.emit(Stored(new.key.hex(), new.code.name, new.payload.size, new.compute_seconds))
         for event in evicted:
             self._teller.emit(event)

@@ -11,18 +11,16 @@ from typing import Any, Literal, TypedDict
 import memostore.config as config
 from memostore.errors import InvalidArgument
 
-__all__ = ["MemoizeOptions", "Options", "check_known", "checked_options"]
+__all__ = ["BatchOptions", "MemoizeOptions", "Options", "check_known", "checked_options"]
 
 
 Span = float | str | timedelta | None
 
 
-class MemoizeOptions(TypedDict, total=False):
-    """The options of `memoize`, as type checkers know them."""
+class BatchOptions(TypedDict, total=False):
+    """The options that `memoize` and `memoize_batch` have in common, as type checkers know them."""
 
     ttl: Span | Callable[..., Any]
-    stale_for: Span
-    refresh_ahead: Span
     ignore: Iterable[str]
     key: Callable[..., Any] | None
     typed: bool
@@ -31,15 +29,22 @@ class MemoizeOptions(TypedDict, total=False):
     depends_on: list[Any] | tuple[Any, ...]
     ignore_code: list[Any] | tuple[Any, ...]
     name: str | None
-    formerly: Iterable[str]
-    new_defaults: bool
     tags: Iterable[str] | Callable[..., Iterable[str]]
     cache_if: Callable[[Any], bool] | None
+    max_size: int | str | None
+    max_entries: int | None
+
+
+class MemoizeOptions(BatchOptions, total=False):
+    """The options of `memoize`, as type checkers know them."""
+
+    stale_for: Span
+    refresh_ahead: Span
+    formerly: Iterable[str]
+    new_defaults: bool
     cache_errors: type[Exception] | tuple[type[Exception], ...]
     error_ttl: Span
     single_flight: bool | float | str | timedelta
-    max_size: int | str | None
-    max_entries: int | None
     track: Literal["files"] | None
 
 

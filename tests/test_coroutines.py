@@ -171,19 +171,25 @@ def test_tasks_that_miss_the_same_call_at_once_share_one_computation(store, runs
     assert slow.cache_info()[:2] == (57, 3)
 
 
+async def begun(store, runs):
+    """Return a function that waits until it may go on, the event that lets it, and the task that has called it."""
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    @store.memoize(key=lambda x: x)
+    async def slow(x):
+        runs.append(x)
+        started.set()
+        await go_on.wait()
+        return x
+
+    holder = asyncio.create_task(slow(1))
+    await started.wait()
+    return slow, go_on, holder
+
+
 def test_a_cancelled_waiter_does_not_cancel_the_one_who_computes(store, runs):
     async def main():
-        started, go_on = asyncio.Event(), asyncio.Event()
-
-        @store.memoize(key=lambda x: x)
-        async def slow(x):
-            runs.append(x)
-            started.set()
-            await go_on.wait()
-            return x
-
-        holder = asyncio.create_task(slow(1))
-        await started.wait()
+        slow, go_on, holder = await begun(store, runs)
         waiter, other = asyncio.create_task(slow(1)), asyncio.create_task(slow(1))
         await asyncio.sleep(0)
         waiter.cancel()
@@ -198,17 +204,7 @@ def test_a_cancelled_waiter_does_not_cancel_the_one_who_computes(store, runs):
 
 def test_when_the_one_who_computes_is_cancelled_a_waiter_takes_over(store, runs):
     async def main():
-        started, go_on = asyncio.Event(), asyncio.Event()
-
-        @store.memoize(key=lambda x: x)
-        async def slow(x):
-            runs.append(x)
-            started.set()
-            await go_on.wait()
-            return x
-
-        holder = asyncio.create_task(slow(1))
-        await started.wait()
+        slow, go_on, holder = await begun(store, runs)
         waiters = [asyncio.create_task(slow(1)) for _ in range(5)]
         await asyncio.sleep(0)
         holder.cancel()

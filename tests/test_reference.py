@@ -27,10 +27,10 @@ from memostore import (
     query,
     testing,
 )
-from memostore.batch_memo import WITHOUT, BatchMemo, BatchOptions
+from memostore.batch_memo import WITHOUT, BatchMemo
 from memostore.cli import main
 from memostore.memo import Memo
-from memostore.options import Options
+from memostore.options import BatchOptions, Options
 from memostore.remembering import Remembers
 from memostore.schema import tables, views
 from memostore.tally import CacheInfo
