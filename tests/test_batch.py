@@ -682,8 +682,8 @@ def test_methods_count_their_receiver(store, runs):
             runs.append(xs)
             return [x * self.factor for x in xs]
 
+        @store.memoize_batch(over="xs")  # below @classmethod, Python 3.13 would not tell the faces the class
         @classmethod
-        @store.memoize_batch(over="xs")
         def load(cls, xs):
             return xs
 
