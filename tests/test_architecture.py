@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import importlib
 import inspect
 import pkgutil
@@ -315,3 +316,11 @@ def test_importing_memostore_loads_nothing_that_is_not_needed_for_a_hit(script):
 def test_a_store_of_none_opens_nothing(script):
     loaded = loaded_by(script, "from memostore import Store\nf = Store(None).memoize(len)\nassert f('abc') == 3")
     assert not {name.partition(".")[0] for name in loaded} & {"sqlalchemy", "alembic"}
+
+
+def test_every_package_is_shipped():
+    settings = configparser.ConfigParser()
+    settings.read(PACKAGE.parent / "setup.cfg")
+    listed = {name for name in settings["options"]["packages"].split() if not name.startswith("memostore.migrations")}
+    there = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert listed == there
