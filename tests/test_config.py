@@ -187,4 +187,4 @@ def test_where_the_default_store_is(url, home, cache, expected, monkeypatch):
 
 
 def test_type_checkers_know_all_options():
-    assert list(MemoizeOptions.__annotations__) == list(Options.__dataclass_fields__)
+    assert set(MemoizeOptions.__annotations__) == set(Options.__dataclass_fields__)
