@@ -6,6 +6,7 @@ import contextvars
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from memostore.backends.connections import release_thread
 from memostore.driving import Steps, drive, drive_async
 from memostore.flight import detached
 from memostore.tracking import unseen
@@ -52,7 +53,10 @@ def on_loop(steps: Steps) -> None:
 
 def _detached_drive(steps: Steps) -> None:
     _detach()
-    drive(steps)
+    try:
+        drive(steps)
+    finally:
+        release_thread()
 
 
 def _detach() -> None:

@@ -84,8 +84,8 @@ class Flights:
 
 
 def is_aboard() -> bool:
-    """Say whether the code that runs here runs on behalf of any flight."""
-    return bool(_aboard.get())
+    """Say whether the code that runs here runs on behalf of a flight that has not landed; a task may outlive it."""
+    return any(not flight.has_landed for flight in _aboard.get())
 
 
 class flying:  # noqa: N801 # reads as a word, like contextlib's own; a generator would cost three times as much

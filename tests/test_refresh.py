@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -352,6 +353,31 @@ def test_a_background_of_many_calls_takes_few_threads(store, clock, runs):
         threading.Event().wait(0.01)
     assert len(runs) == 80
     assert 1 <= len(names) <= background.THREADS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_the_threads_of_the_background_hold_no_file_open(path, clock, runs):
+    with Store(path, clock=clock) as store:
+        f = versioned(store, runs, ttl="1h", stale_for="1h")
+        f("a")
+        clock.advance(HOUR + 1)
+        f("a")
+        for _ in range(2000):
+            if len(runs) == 2 and not store.flights._flying:
+                break
+            threading.Event().wait(0.01)
+        background._pool.submit(int).result(20)  # by the thread that has done it, or one that has done nothing
+    for _ in range(2000):
+        if open_files(path) == 0:
+            break
+        threading.Event().wait(0.01)
+    assert open_files(path) == 0
+
+
+def open_files(path):
+    """Return how many descriptors of this process lead to a database."""
+    links = (os.readlink(entry.path) for entry in os.scandir("/proc/self/fd") if os.path.lexists(entry.path))
+    return sum(link.startswith(str(path)) for link in links)
 
 
 def test_a_store_that_was_closed_meanwhile_is_told_of_nothing(path, clock, runs, later):

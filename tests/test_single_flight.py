@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import os
 import signal
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import memostore.flight as flight
 from memostore import InvalidArgument, MemostoreWarning, Store
 from memostore.landing import Landing
 
@@ -429,3 +431,16 @@ def test_a_store_that_can_not_be_read_makes_nobody_wait(path, runs):
             assert f(1) == ["ours", 1]
         other.close()
     assert runs == [1]
+
+
+def test_what_outlives_a_computation_no_longer_runs_on_its_behalf(store):
+    seen = []
+
+    @store.memoize(key=lambda x: x)
+    def f(x):
+        seen.append(contextvars.copy_context())
+        return flight.is_aboard()
+
+    assert f(1) is True
+    assert seen[0].run(flight.is_aboard) is False
+    assert flight.is_aboard() is False

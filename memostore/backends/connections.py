@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Connections", "snapshot"]
+__all__ = ["Connections", "release_thread", "snapshot"]
 
 
 class _Holder:
@@ -107,6 +107,12 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 LIVING: weakref.WeakSet[Connections] = weakref.WeakSet()
+
+
+def release_thread() -> None:
+    """Close this thread's connections, of all backends: what lives long and works seldom should hold no file open."""
+    for connections in list(LIVING):
+        connections.release()
 
 
 def _park_all() -> None:
