@@ -50,6 +50,7 @@ class Recalls:
             now = self._clock()
             if expires is not None and expires <= now:
                 return EXPIRED
+            is_due = refresh_at is not None and refresh_at <= now
             if files and not still_hold(files):
                 return CHANGED
             if content is not None:
@@ -67,9 +68,7 @@ class Recalls:
             return CORRUPT
         if self._teller.listens(Hit):
             self._teller.emit(Hit(key.hex(), version.name, now - created, self._backend.size_of(key), seconds))
-        if refresh_at is not None and refresh_at <= now:
-            return Missing(DUE, value)
-        return value
+        return Missing(DUE, value) if is_due else value
 
     def _raised_again(
         self, stored: Any, key: bytes, version: CodeVersion, created: float, seconds: float
@@ -93,6 +92,7 @@ class Recalls:
             _, _, _, _, created, expires, seconds, refresh_at = row
             if expires is not None and expires <= self._now():
                 return EXPIRED
+            is_due = refresh_at is not None and refresh_at <= self._now()
             if files and not still_hold(files):
                 return CHANGED
             player = player_of(self._backend, key, row)
@@ -101,7 +101,7 @@ class Recalls:
             return self._missing_by(error)
         except UNREADABLE:
             return CORRUPT
-        return Missing(DUE, player) if refresh_at is not None and refresh_at <= self._now() else player
+        return Missing(DUE, player) if is_due else player
 
     def _count(self, key: bytes, version: CodeVersion, created: float, seconds: float) -> None:
         now = self._now()
@@ -111,8 +111,11 @@ class Recalls:
 
     def is_due(self, key: bytes) -> bool:
         """Say whether a result is to be computed anew before it expires."""
-        row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
-        return row is not None and row[7] is not None and row[7] <= self._now()
+        try:
+            row = self._teller.guarded("reading", lambda: self._backend.fetch(key))
+            return row is not None and row[7] is not None and row[7] <= self._now()
+        except (CorruptEntry, *UNREADABLE):
+            return False
 
     def _fetched(self, key: bytes, version: CodeVersion) -> tuple[Row | None, Sequence[ReadFile]]:
         """Return the row of a key, and the files that the call has read, where these count."""
@@ -143,5 +146,8 @@ class Recalls:
         def fetched() -> tuple[Row | None, Sequence[ReadFile]]:
             return self._backend.fetch_with_files(key) if tracked else (self._backend.fetch(key), ())
 
-        row, files = self._teller.guarded("reading", fetched) or (None, ())
-        return row is not None and (row[5] is None or row[5] > self._now()) and unchanged(files) is not None
+        try:
+            row, files = self._teller.guarded("reading", fetched) or (None, ())
+            return row is not None and (row[5] is None or row[5] > self._now()) and unchanged(files) is not None
+        except (CorruptEntry, *UNREADABLE):
+            return False

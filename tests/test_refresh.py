@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -405,3 +407,24 @@ def test_a_store_that_was_closed_meanwhile_is_told_of_nothing(path, clock, runs,
 def test_options_that_can_not_be_used(store, options, words):
     with pytest.raises(InvalidArgument, match=words):
         store.memoize(**options)
+
+
+@pytest.mark.parametrize("damage", ["refresh_at = 'soon'", "expires = x'00'", "codec = CAST(x'ff' AS TEXT)"])
+@pytest.mark.parametrize("is_stream", [False, True], ids=["value", "stream"])
+def test_an_entry_with_a_damaged_column_is_computed_again(store, path, clock, runs, later, damage, is_stream):
+    def value(x):
+        runs.append(x)
+        return [x]
+
+    def stream(x):
+        runs.append(x)
+        yield x
+
+    f = store.memoize(ttl="1h", stale_for="1h")(stream if is_stream else value)
+    assert list(f(1)) == [1]
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"UPDATE entry SET {damage}")
+    f.is_cached(1)
+    assert list(f(1)) == [1]
+    assert len(runs) == 2
+    assert f.is_cached(1)
