@@ -269,6 +269,50 @@ def test_results_come_in_the_type_that_the_function_returns(store, returning, ki
     assert f.cache_info()[:2] == (5, 4)
 
 
+class Incomparable:
+    """What can't be compared, hashed or asked whether it is true, as arrays, frames and tensors can't."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def refuse(self, *_):
+        raise ValueError("the truth value is ambiguous")
+
+    __eq__ = __ne__ = __hash__ = __bool__ = __len__ = refuse
+
+
+HOLDING = {
+    "itself": lambda one: one,
+    "pairs": lambda one: (one, one.number),
+    "triples": lambda one: (one, one.number, one.number),
+    "triples of texts": lambda one: (str(one.number), one, one),
+    "likenesses of parts": lambda one: (PART, one, one),
+    "lists": lambda one: [one, one, one],
+    "dicts": lambda one: {"x": one},
+}
+
+
+def numbers_in(value):
+    if isinstance(value, Incomparable):
+        return [value.number]
+    values = value.values() if isinstance(value, dict) else value
+    return [number for each in values if not isinstance(each, str | int) for number in numbers_in(each)]
+
+
+@pytest.mark.parametrize("whole", [list, tuple])
+@pytest.mark.parametrize("holding", HOLDING)
+def test_results_are_not_compared(store, holding, whole):
+    hold = HOLDING[holding]
+    f = store.memoize_batch(over="xs", cache_if=lambda value: True)(
+        lambda xs: whole(hold(Incomparable(x)) for x in xs)
+    )
+    for xs in ([1, 2], [2, 1], [2, 3, 1, 2], [3]):
+        found = f(xs)
+        assert type(found) is whole
+        assert [set(numbers_in(one)) for one in found] == [{x} for x in xs]
+    assert f.cache_info()[:2] == (5, 3)
+
+
 def test_a_series_gets_the_index_of_the_input(store):
     f = store.memoize_batch(over="texts")(lambda texts: texts.str.len())
     f(pd.Series(["a", "ab"]))
