@@ -116,8 +116,9 @@ def _alike(values: list[Any], packed: Any) -> list[Any] | None:
     elements = [
         value[2]
         for value in values
-        if type(value) is tuple and len(value) == 3 and type(value[0]) is str and value[0] == PART and value[1] == packed
-    ]
+        if type(value) is tuple and len(value) == 3
+        and type(value[0]) is str and value[0] == PART and value[1] == packed
+    ]  # fmt: skip
     return elements if len(elements) == len(values) else None
 
 
