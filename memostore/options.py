@@ -93,14 +93,14 @@ class Options:
 
     def tags_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:
         """Return the tags of a call."""
-        return _texts(self.tags(*args, **kwargs), "tags=... returned") if callable(self.tags) else self.tags
+        return _texts(self.tags(*args, **kwargs), "tags(...)") if callable(self.tags) else self.tags
 
     def ttl_of(self, result: Any) -> float | None:
         """Return the seconds that a result is good for, 0 where it is not to be stored; None for no end."""
         if not callable(self.ttl):
             return self.ttl
         given = self.ttl(result)
-        return None if given is None else config.duration(given, "ttl=... returned")
+        return None if given is None else config.duration(given, "ttl(...)")
 
     def times(self, ttl: float | None, now: float) -> tuple[float | None, float | None]:
         """Return when a result that is stored now expires, and from when on it is to be computed anew."""

@@ -182,7 +182,7 @@ def test_a_result_whose_ttl_is_zero_is_not_stored(store, runs):
 @pytest.mark.parametrize("nonsense", ["soon", -1, [1], float("nan"), True])
 def test_a_ttl_function_that_returns_nonsense_is_an_error_that_says_so(store, nonsense):
     f = store.memoize(ttl=lambda result: nonsense)(lambda x: x)
-    with pytest.raises(InvalidArgument, match=r"ttl=\.\.\. returned=.* is not a span of time"):
+    with pytest.raises(InvalidArgument, match=r"ttl\(\.\.\.\)=.* is not a span of time"):
         f(1)
     assert not f.is_cached(1)
 
