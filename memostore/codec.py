@@ -12,8 +12,10 @@ import io
 import pickle
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from xxhash import xxh3_64, xxh3_64_digest, xxh3_64_intdigest
@@ -80,7 +82,7 @@ def encode(value: Any, compress: str = "auto", prefix: str = "") -> Payload:
         codec += "+buffers"
         parts.insert(0, _header(parts))
     if compress == "auto" and _worth_compressing(parts):
-        pieces: list[Buffer] = [_zstd().compress(piece, ZSTD_LEVEL) for piece in _pieces(parts)]
+        pieces: list[Buffer] = [_zstd().compress(piece) for piece in _pieces(parts)]
         codec += "+zstd"
     else:
         pieces = list(_pieces(parts))
@@ -96,7 +98,7 @@ def dump(value: Any) -> bytes:
 def compressed(data: bytes | bytearray | memoryview, compress: str) -> bytes:
     """Return bytes in a form that `expanded` reads: compressed where that pays."""
     if compress == "auto" and _worth_compressing([memoryview(data)]):
-        return b"z" + bytes(_zstd().compress(data, ZSTD_LEVEL))
+        return b"z" + bytes(_zstd().compress(data))
     return b"p" + data
 
 
@@ -211,7 +213,7 @@ def _worth_compressing(parts: list[Buffer]) -> bool:
         return False
     start = max(0, (largest.nbytes - SAMPLE) // 2)
     sample = largest[start : start + SAMPLE]
-    return len(_zstd().compress(sample, ZSTD_LEVEL)) <= WORTH * sample.nbytes
+    return len(_zstd().compress(sample)) <= WORTH * sample.nbytes
 
 
 def _load(codec: str, pieces: Iterable[bytes]) -> Any:
@@ -289,8 +291,9 @@ class _Stream:
 def _expanded(piece: bytes) -> bytes:
     """Expand one piece; one that claims to be larger than we ever write is not expanded at all."""
     try:
-        possible = _zstd_size(piece) <= PIECE
-        expanded: bytes = _zstd().decompress(piece) if possible else b""
+        zstd = _zstd()
+        possible = zstd.size_of(piece) <= PIECE
+        expanded = zstd.expand(piece) if possible else b""
     except Exception as error:
         raise CorruptEntry(f"a compressed piece can't be expanded: {error}") from error
     if not possible:
@@ -298,22 +301,35 @@ def _expanded(piece: bytes) -> bytes:
     return expanded
 
 
-if sys.version_info >= (3, 14):
+@cache
+def _zstd() -> _Zstd:
+    return _Zstd()
 
-    def _zstd() -> Any:
-        from compression import zstd  # slow to load, and small values need none
 
-        return zstd
+class _Zstd(threading.local):
+    """Compresses and expands with what each thread keeps for it: to make it anew takes eight times as long as its use
+    for a small value, and two threads can't share one.
+    """
 
-    def _zstd_size(piece: bytes) -> int:
-        return _zstd().get_frame_info(piece).decompressed_size or 0
+    compress: Callable[[Buffer | bytearray], bytes]
+    expand: Callable[[bytes], bytes]
+    size_of: Callable[[bytes], int]  # what a frame says of its expanded size, in bytes
 
-else:
+    if sys.version_info >= (3, 14):
 
-    def _zstd() -> Any:
-        import zstandard  # slow to load, and small values need none
+        def __init__(self) -> None:
+            from compression import zstd  # slow to load, and small values need none
 
-        return zstandard
+            compressor = zstd.ZstdCompressor(level=ZSTD_LEVEL)
+            self.compress = lambda data: compressor.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
+            self.expand = zstd.decompress  # its decompressors are for one frame each
+            self.size_of = lambda frame: zstd.get_frame_info(frame).decompressed_size or 0
 
-    def _zstd_size(piece: bytes) -> int:
-        return _zstd().get_frame_parameters(piece).content_size  # type: ignore[no-any-return]
+    else:
+
+        def __init__(self) -> None:
+            import zstandard  # slow to load, and small values need none
+
+            self.compress = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress
+            self.expand = zstandard.ZstdDecompressor().decompress
+            self.size_of = lambda frame: zstandard.get_frame_parameters(frame).content_size

@@ -530,10 +530,42 @@ def test_a_compressed_piece_that_claims_to_be_huge_is_not_expanded():
 def test_a_compressed_piece_that_really_is_too_large_is_not_expanded():
     from memostore import codec
 
-    bomb = codec._zstd().compress(bytes(100 * PIECE), 1)
+    bomb = codec._zstd().compress(bytes(100 * PIECE))
     binding = binding_of(KEY, "pickle+zstd", 1.5, None)
     with pytest.raises(CorruptEntry, match="impossible size"):
         decode("pickle+zstd", bomb, binding, checksum(binding, [bomb]))
+
+
+def test_sound_pieces_are_expanded_after_damaged_ones():
+    codec, pieces, binding, expected = stored(b"abc" * 5000)
+    assert codec.endswith("+zstd")
+    for cut in range(0, len(pieces[0]), 3):
+        with pytest.raises(CorruptEntry):
+            damaged = pieces[0][:cut]
+            decode(codec, damaged, binding, checksum(binding, [damaged]))
+        assert decode(codec, pieces[0], binding, expected) == b"abc" * 5000
+
+
+def test_threads_compress_and_expand_at_the_same_time():
+    """What is kept for it is used again, and would mix their bytes if two threads had the same."""
+    wrong = []
+    start = threading.Barrier(8)
+
+    def work(number):
+        value = [number] * 200_000
+        start.wait()
+        for _ in range(20):
+            codec, pieces, binding, expected = stored(value)
+            found = decode_pieces(codec, iter(pieces), binding, expected)
+            if "+zstd" not in codec or found != value:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 def test_a_checksum_belongs_to_one_key_one_codec_and_one_pair_of_times():
