@@ -540,8 +540,8 @@ def test_sound_pieces_are_expanded_after_damaged_ones():
     codec, pieces, binding, expected = stored(b"abc" * 5000)
     assert codec.endswith("+zstd")
     for cut in range(0, len(pieces[0]), 3):
+        damaged = pieces[0][:cut]
         with pytest.raises(CorruptEntry):
-            damaged = pieces[0][:cut]
             decode(codec, damaged, binding, checksum(binding, [damaged]))
         assert decode(codec, pieces[0], binding, expected) == b"abc" * 5000
 
