@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from memostore.aliases import Alias, aliases_of, defaults_of
@@ -63,7 +65,8 @@ class Caller:
         try:
             return self.bind(*args, **kwargs)
         except TypeError:
-            signature_of(self.function).bind(*args, **kwargs)
+            with _reminding(self.function):
+                signature_of(self.function).bind(*args, **kwargs)
             raise
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -146,3 +149,14 @@ class Caller:
             found = aliases_of(version, self.options.formerly, defaults, self.store.code_versions)
             self._aliases = version, found
         return self._aliases[1]
+
+
+@contextmanager
+def _reminding(function: Callable[..., Any]) -> Iterator[None]:
+    """Add to an error what may be its reason: since 3.13, @classmethod gives no class to what stands below it."""
+    try:
+        yield
+    except TypeError as error:
+        if sys.version_info >= (3, 13) and next(iter(signature_of(function).parameters), "") == "cls":
+            error.add_note("give the class as the first argument, or put @store.memoize above @classmethod")
+        raise

@@ -11,6 +11,7 @@ import inspect
 import math
 import operator
 import random
+import sys
 import threading
 import types
 import typing
@@ -309,6 +310,30 @@ def test_class_methods_are_keyed_by_the_class(store):
     assert counts(Base.below) == counts(Base.above) == (2, 2)
     Child.factor = 100
     assert Child.above(2) == Child.below(2) == 200
+
+
+def test_the_faces_of_class_methods(store):
+    class Model:
+        @classmethod
+        @store.memoize
+        def above(cls, x):
+            return x
+
+        @store.memoize
+        @classmethod
+        def below(cls, x):
+            return x
+
+    Model.above(1), Model.below(1)
+    assert Model.below.is_cached(1)
+    assert not Model.below.is_cached(2)
+    if sys.version_info < (3, 13):
+        assert Model.above.is_cached(1)
+        return
+    assert Model.above.is_cached(Model, 1)
+    with pytest.raises(TypeError, match="missing a required argument: 'x'") as caught:
+        Model.above.is_cached(1)
+    assert "put @store.memoize above @classmethod" in caught.value.__notes__[0]
 
 
 def test_static_methods(store):
