@@ -353,7 +353,7 @@ def test_forking_again_and_again_while_hits_are_counted_never_hangs(script):
             signal.alarm(8)
             assert os.waitpid(child, 0)[1] == 0, n
         print("all")
-    """).run(timeout=60)
+    """).run(timeout=60, options=("-W", "ignore::DeprecationWarning"))  # from 3.12 on: that there are threads
     assert (done.stdout, done.stderr) == ("all\n", "")
 
 
