@@ -57,14 +57,17 @@ def test_the_batch_is_what_it_was_when_the_call_began(embed, runs):
 
 
 def test_tasks_run_side_by_side(store, runs):
+    all_run = asyncio.Barrier(10)
+
     @store.memoize_batch(over="xs")
     async def f(xs):
         runs.append(xs)
-        await asyncio.sleep(0)
+        await all_run.wait()
         return [x * 10 for x in xs]
 
     async def main():
-        return await asyncio.gather(*(f(list(range(n, n + 5))) for n in range(10)))
+        async with asyncio.timeout(60):
+            return await asyncio.gather(*(f(list(range(n, n + 5))) for n in range(10)))
 
     assert asyncio.run(main()) == [[x * 10 for x in range(n, n + 5)] for n in range(10)]
     assert asyncio.run(f(list(range(14)))) == [x * 10 for x in range(14)]
