@@ -17,6 +17,7 @@ import pytest
 import memostore
 from memostore import Store
 from memostore.fingerprint import code_version
+from memostore.fingerprint.reach import Reach
 
 NUMBERS = itertools.count()
 
@@ -760,3 +761,12 @@ def test_the_same_in_every_process(tmp_path):
         for seed in "123"
     }
     assert len(found) == 1
+
+
+def test_a_function_of_a_package_that_attrs_renames_stays_the_same(monkeypatch):
+    """From Python 3.13 on, each class of attrs gives its own name to the one function that makes its copies."""
+    attr = pytest.importorskip("attr")
+    before = Reach().encode(attr.evolve)
+    monkeypatch.setattr(attr.evolve, "__qualname__", "Another.evolve")
+    monkeypatch.setattr(attr.evolve, "__module__", "elsewhere")
+    assert Reach().encode(attr.evolve) == before

@@ -30,7 +30,7 @@ from memostore.fingerprint.units import ASKS, NO_HINTS, Callee, Hints, Unit
 from memostore.fingerprint.watch import UNSET, Watch, held_by
 from memostore.keys.encoding import SCALARS, Attempt, CodeOf, Encoder, Rule, Step, Walk, scalar
 from memostore.keys.inputs import Env, File
-from memostore.keys.naming import module_name, type_name
+from memostore.keys.naming import lasting_name, module_name, type_name
 from memostore.keys.rules import rule_for
 from memostore.keys.state import Recorder
 
@@ -122,7 +122,7 @@ class Reach:
             self.watch.value(function.registry)
             return _tagged(b"S", [dict(function.registry)])
         self._note_package(origin)
-        name = f"{_named(origin)} {function.__module__} {function.__qualname__}"
+        name = f"{_named(origin)} {' '.join(lasting_name(function))}"
         return _tagged(b"y", [name, *map(_tolerated, units.closure_of(function, frozenset()))])
 
     def _own_function(self, function: types.FunctionType) -> Walk:

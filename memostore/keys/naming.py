@@ -7,10 +7,11 @@ A script's module is `__main__` when it is run and `prep` when it is imported; u
 from __future__ import annotations
 
 import sys
+import types
 from pathlib import PurePath
 from typing import Any
 
-__all__ = ["function_name", "module_name", "module_of", "type_name"]
+__all__ = ["function_name", "lasting_name", "module_name", "module_of", "type_name"]
 
 # Where some versions of Python define what is public, and stays, somewhere else.
 MOVED = {"pathlib._local": "pathlib", "pathlib._abc": "pathlib"}
@@ -48,3 +49,13 @@ def function_name(function: Any) -> tuple[str, str]:
     """Return a function's module and qualified name; of a callable object, those of its class."""
     named = function if hasattr(function, "__qualname__") else type(function)
     return module_of(named), named.__qualname__
+
+def lasting_name(function: types.FunctionType) -> tuple[str, str]:
+    """Return the module and qualified name of a package's function: those that its code has, where they lead to it.
+
+    From Python 3.13 on, attrs gives one function of its own to each class, and renames it each time.
+    """
+    code_name, names = function.__code__.co_qualname, function.__globals__
+    if function.__qualname__ != code_name and names.get(code_name) is function:
+        return names["__name__"], code_name
+    return function.__module__, function.__qualname__
