@@ -239,7 +239,7 @@ class BatchCall:
         for number in numbers:
             key, value = self.keys[number], self.found[number]
             if changed is not None:
-                store.skip(key, self.version, f"{changed} changed while the function ran", "changed")
+                store.skip(key, self.version, changed, "changed")
             elif number in self._unsteady:
                 store.skip(key, self.version, self._unsteady[number], "unsteady")
             elif options.cache_if is not None and not options.cache_if(element_of(value)):

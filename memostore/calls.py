@@ -18,7 +18,7 @@ from memostore.keys.inputs import InputState
 from memostore.keys.preview import preview_json
 from memostore.keys.registered import RuleFor
 from memostore.options import Options
-from memostore.remembering import Remembers
+from memostore.remembering import Missing, Remembers, is_missing
 
 __all__ = ["Call", "Caller"]
 
@@ -111,6 +111,20 @@ class Caller:
             if had is not None:
                 names, values = had
                 yield self.key_of(alias.version, values, call.args, call.kwargs, names), alias
+
+    def may_be_older(self, found: Any) -> bool:
+        """Say whether what was found under a call's own key leaves it to `by_older_code` to find something."""
+        return self._inherits and type(found) is Missing and found.reason in ("new", "file")
+
+    def by_older_code(self, call: Call, missing: Missing, recall: Callable[[bytes, CodeVersion], Any]) -> Any:
+        """Return what `recall` finds of a call under the keys of older code, else what it is `missing`."""
+        for key, alias in self.older(call):
+            found = recall(key, alias.version)
+            if not is_missing(found):
+                if alias.added:  # from now on, an edit of the code is one of a version that has the parameter
+                    self.store.enter_code(call.version)
+                return found
+        return missing
 
     def shown(self, call: Call) -> str:
         """Return the JSON preview of a call's arguments."""

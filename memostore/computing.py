@@ -12,7 +12,7 @@ from memostore.driving import Done, Pause, Run, Steps, Wait, Work
 from memostore.flight import Flight, flying, is_aboard
 from memostore.keys.inputs import InputState, changed_since, noting
 from memostore.landing import REFRESH_FAILED, Landing, take_off
-from memostore.remembering import DUE, EXPIRED, FAULT, RAISED, REFRESH, Missing, Result
+from memostore.remembering import DUE, EXPIRED, FAULT, RAISED, REFRESH, Missing, Result, is_missing
 from memostore.tally import Tallies
 from memostore.tracking import Collector, Ignoring, collecting
 
@@ -48,27 +48,19 @@ class Computing(NamedTuple):
 
     def _found_elsewhere(self, call: Call, found: Any) -> Found:
         """Read a large value by a step of its own, and look for what older code has stored."""
-        store = self.caller.store
-        if type(found) is Missing and found.reason == "large":
-            found = yield Work(store.recall, (call.key, call.version))
-        if type(found) is Missing and found.reason in ("new", "file"):
-            found = yield from self._by_older_code(call, found)
+        found = yield from self._whole(call, found)
+        if self.caller.may_be_older(found):
+            found = yield Work(self.caller.by_older_code, (call, found, self.caller.store.recall))
         return self._judged(found)
+
+    def _whole(self, call: Call, found: Any) -> Found:
+        is_large = type(found) is Missing and found.reason == "large"
+        return (yield Work(self.caller.store.recall, (call.key, call.version))) if is_large else found
 
     def _judged(self, found: Any) -> Any:
         """Take what is due for expired, where the function is not, or no longer, computed anew in the background."""
         is_over = type(found) is Missing and found.reason == DUE and not self.caller.options.refreshes
         return EXPIRED if is_over else found
-
-    def _by_older_code(self, call: Call, missing: Missing) -> Found:
-        store = self.caller.store
-        for key, alias in self.caller.older(call):
-            found = yield Work(store.recall, (key, alias.version))
-            if not _is_missing(found):
-                if alias.added:  # from now on, an edit of the code is one of a version that has the parameter
-                    store.enter_code(call.version)
-                return found
-        return missing
 
     def _hit(self, call: Call, found: Any) -> Done:
         self.tallies.hits.add()
@@ -83,7 +75,7 @@ class Computing(NamedTuple):
     def _flown(self, call: Call, missing: Missing) -> Found:
         """Return a `Done`, or what another's computation has stored meanwhile."""
         store, options = self.caller.store, self.caller.options
-        if missing.reason in HITS:
+        if not is_missing(missing):
             return missing
         if options.single_flight is False or not store.stores:
             return (yield from self._computed(call, missing, None))
@@ -96,7 +88,7 @@ class Computing(NamedTuple):
             if not has_landed or flight.is_stored is False:
                 return (yield from self._computed(call, missing, None))
             found = self._judged((yield Work(store.recall, (call.key, call.version))))
-            if not _is_missing(found):
+            if not is_missing(found):
                 return found
             missing = found
 
@@ -106,10 +98,8 @@ class Computing(NamedTuple):
         try:
             yield from self._claimed(landing, deadline, is_nested=is_aboard())
             found = store.recall(call.key, call.version, whole=False)
-            if type(found) is Missing and found.reason == "large":
-                found = yield Work(store.recall, (call.key, call.version))
-            found = self._judged(found)
-            if not _is_missing(found):
+            found = self._judged((yield from self._whole(call, found)))
+            if not is_missing(found):
                 flight.is_stored = True
                 return found
             return (yield from self._computed(call, missing, landing))
@@ -160,8 +150,7 @@ class Computing(NamedTuple):
         """Store a result unless what it read has changed, and land: whoever is cancelled meanwhile, this is done."""
         store, is_stored = self.caller.store, False
         try:
-            changed = changed_since(read)
-            problem = reads.close() if changed is None else f"{changed} changed while the function ran"
+            problem = changed_since(read) or reads.close()
             if problem is not None:
                 store.skip(call.key, call.version, problem, "changed")
             else:

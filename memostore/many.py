@@ -115,26 +115,16 @@ class ManyCalls(Generic[R]):
         plan, call, anew = begun
         if call.key in under_way or anew:
             return Looked(call.key)
-        found = self._found(plan.caller, call, whole)
+        caller = plan.caller
+        found = caller.store.recall(call.key, call.version, whole)
+        if caller.may_be_older(found):
+            found = caller.by_older_code(call, found, caller.store.recall)
         if type(found) is not Missing:
             self._tallies.hits.add()
             return Looked(call.key, True, found)
         if found.reason == RAISED or (found.reason == DUE and self._options.refreshes):
             return Looked(call.key, True, drive(plan.result(call, found)))  # the steps of such a hit: nothing is run
         return Looked(call.key, is_large=found is LARGE)
-
-    @staticmethod
-    def _found(caller: Any, call: Any, whole: bool) -> Any:
-        """Return what is stored under a call's own key or that of older code, or Missing."""
-        found = caller.store.recall(call.key, call.version, whole)
-        if type(found) is Missing and found.reason in ("new", "file"):
-            for key, alias in caller.older(call):
-                older = caller.store.recall(key, alias.version, True)
-                if type(older) is not Missing or older.reason in (DUE, RAISED):
-                    if alias.added:  # from now on, an edit of the code is one of a version that has the parameter
-                        caller.store.enter_code(call.version)
-                    return older
-        return found
 
     def _look_again(self, key: bytes) -> Looked:
         """Return what has been stored under a key meanwhile, counted as a hit."""

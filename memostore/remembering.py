@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHANGED", "CORRUPT", "DUE", "EXPIRED", "FAULT", "LARGE", "NEW", "RAISED", "REFRESH", "UNLOADABLE", "Missing",
-    "Remembers", "Result", "Times",
+    "Remembers", "Result", "Times", "is_missing",
 ]  # fmt: skip
 
 
@@ -51,6 +51,11 @@ CHANGED: Final = Missing("file")  # one that the call has read
 LARGE: Final = Missing("large")  # it is there, and reading it takes its time
 DUE: Final = "due"
 RAISED: Final = "raised"
+
+
+def is_missing(found: Any) -> bool:
+    """Say whether an answer of `recall` or `replay` is none: neither a value nor a hit of another kind."""
+    return type(found) is Missing and found.reason not in (DUE, RAISED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from memostore.tracking import collecting
 
 __all__ = ["Streaming", "advance", "advance_async", "close", "close_async"]
 
+
 def advance(source: Generator[Any, Any, Any], given: Done) -> Any:
     """Return the next item of a generator, which is sent a value or an error; an `End` at its end."""
     try:
@@ -80,11 +81,8 @@ class Streaming(NamedTuple):
         """Return the player of a call's stored stream, under its own key or one of older code, or what is missing."""
         store = self.caller.store
         found = yield Work(store.replay, (call.key, call.version))
-        if type(found) is Missing and found.reason in ("new", "file"):
-            for key, alias in self.caller.older(call):
-                older = yield Work(store.replay, (key, alias.version))
-                if type(older) is not Missing or older.reason == DUE:
-                    return older
+        if self.caller.may_be_older(found):
+            found = yield Work(self.caller.by_older_code, (call, found, store.replay))
         return found
 
     def player(self, call: Call, found: Any) -> Player | None:
@@ -233,8 +231,7 @@ class _Take:
 
     def _stored(self, recorder: Recorder, value: Any) -> None:
         call, options = self._call, self._streaming.caller.options
-        changed = changed_since(self._read)
-        problem = self._reads.close() if changed is None else f"{changed} changed while the function ran"
+        problem = changed_since(self._read) or self._reads.close()
         if problem is not None:
             self._skip(problem, "changed")
         elif not self._has_same_arguments():

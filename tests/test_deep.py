@@ -460,6 +460,15 @@ def test_only_the_first_version_with_a_new_parameter_inherits(module, store):
     assert edited(3) == 7
 
 
+def test_only_the_first_version_of_a_generator_with_a_new_parameter_inherits(module, store):
+    def items(text):
+        return list(store.memoize(module(text, "place").f, new_defaults=True)(3))
+
+    new = "def f(x, scale=2): yield x * scale"
+    assert items("def f(x): yield x * 2") == items(new) == [6]
+    assert items(new.replace("x * scale", "x * scale + 1")) == [7]
+
+
 def test_a_parameter_without_a_default_inherits_nothing(module, store):
     store.memoize(module(OLD, "place").f)(3)
     assert not store.memoize(module("def f(x, scale): return x * scale", "place").f, new_defaults=True).is_cached(3, 2)

@@ -323,11 +323,14 @@ def noting() -> Iterator[list[InputState]]:
 
 
 def changed_since(states: Iterable[InputState]) -> str | None:
-    """Return the label of the first one that was written since, even if it holds the same again; else None."""
+    """Say which one was written since, even if it holds the same again; None where there is none.
+
+    That is the reason for which a call's result is not stored.
+    """
     for before in states:
         now = before.source.state()
         if (now.content, now.status) != (before.content, before.status):
-            return before.source.label
+            return f"{before.source.label} changed while the function ran"
     return None
 
 
