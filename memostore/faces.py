@@ -12,6 +12,7 @@ from memostore.keys.binding import check_ignored, signature_of
 from memostore.options import Options
 from memostore.remembering import Remembers
 from memostore.rivals import look_for_rival
+from memostore.switches import DISABLED, MAY_BE_SWITCHED, switched
 from memostore.tally import CacheInfo, Tallies
 
 __all__ = ["Faces", "Home"]
@@ -91,6 +92,12 @@ class Faces(Generic[P, R]):
     def memo_names(self) -> list[tuple[str, str]]:
         """That name, and those that the function had before."""
         return [self.memo_name, *(stored_name(self.__wrapped__, name) for name in self._options.formerly)]
+
+    def _mode(self) -> str | None:
+        """Return DISABLED where the function is called as it is, REFRESHING where it is computed anew, else None."""
+        if self._passes:
+            return DISABLED
+        return switched(self._store) if MAY_BE_SWITCHED else None
 
     def _store(self) -> Remembers:
         return self._plan.caller.store if self._plan else self._open_store()

@@ -47,6 +47,7 @@ class Memo(Faces[P, R], Bindable[P, R], ManyCalls[R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the stored result of this call, or compute it and store it."""
+        # What `_begun` does, without it and `_mode`: a call of a method is a fiftieth of a hit.
         mode = self._passes or (MAY_BE_SWITCHED and switched(self._store))
         if mode and mode != REFRESHING:
             return self.__wrapped__(*args, **kwargs)
@@ -94,7 +95,7 @@ class Memo(Faces[P, R], Bindable[P, R], ManyCalls[R]):
         default = None if "default" in self._parameters else kwargs.pop("default", None)
         caller = self._planned().caller
         call = caller.call(args, kwargs)
-        for key in caller.keys(call) if switched(self._store) != DISABLED else ():
+        for key in caller.keys(call) if self._mode() != DISABLED else ():
             found = self._looked_up(key, call)
             if type(found) is not Missing:
                 self._tallies.hits.add()
@@ -123,7 +124,7 @@ class Memo(Faces[P, R], Bindable[P, R], ManyCalls[R]):
 
     def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute a call anew, whatever is stored, store the result and return it."""
-        if switched(self._store) == DISABLED:
+        if self._mode() == DISABLED:
             return self.__wrapped__(*args, **kwargs)
         plan = self._planned()
         return drive(plan.refreshed(plan.caller.call(args, kwargs)))  # type: ignore[no-any-return]
@@ -147,8 +148,8 @@ class Memo(Faces[P, R], Bindable[P, R], ManyCalls[R]):
 
     def _begun(self, args: Any, kwargs: Any) -> tuple[Any, Call, bool] | None:
         """Return a call with its plan, and whether it is to be computed anew; None where it is made as it is."""
-        mode = self._passes or (MAY_BE_SWITCHED and switched(self._store))
-        if mode and mode != REFRESHING:
+        mode = self._mode()
+        if mode == DISABLED:
             return None
         plan = self._planned()
         try:

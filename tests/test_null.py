@@ -44,6 +44,7 @@ def test_what_can_be_neither_keyed_nor_stored_passes(store):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert store.memoize(lambda x: x)(generator) is generator
+        assert store.memoize(lambda x: x).refresh(generator) is generator
         assert list(generator) == [0, 1, 2]
 
 
