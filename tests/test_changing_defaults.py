@@ -5,13 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memostore import File, KeyBy, MemostoreWarning, Store
-
-
-@pytest.fixture
-def store():
-    with Store(":memory:") as opened:
-        yield opened
+from memostore import File, KeyBy, MemostoreWarning
 
 
 def counts(memo):

@@ -28,12 +28,6 @@ def lru(function=None, **options):
     return decorate if function is None else decorate(function)
 
 
-@pytest.fixture
-def store():
-    with Store(":memory:") as opened:
-        yield opened
-
-
 @pytest.fixture(params=["lru_cache", "memoize"])
 def cached(request, store):
     return lru if request.param == "lru_cache" else store.memoize

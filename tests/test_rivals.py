@@ -13,12 +13,6 @@ import pytest
 from memostore import MemostoreWarning, Store
 
 
-@pytest.fixture
-def store():
-    with Store(":memory:") as opened:
-        yield opened
-
-
 def counts(memo):
     return memo.cache_info()[:2]
 

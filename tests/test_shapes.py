@@ -26,12 +26,6 @@ from memostore import InvalidArgument, MemostoreWarning, Store, UnkeyableArgumen
 STORE = Store(":memory:")
 
 
-@pytest.fixture
-def store():
-    with Store(":memory:") as opened:
-        yield opened
-
-
 def counts(memo):
     return memo.cache_info()[:2]
 
