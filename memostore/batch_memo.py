@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
 import memostore.config as config
 from memostore.backends.null import NullBackend
 from memostore.backends.protocol import Backend
 from memostore.batching import BatchCall, Batcher, batched
 from memostore.bound import BoundMemo, MemoClassmethod
+from memostore.callables import behaves, mark_as_coroutine_function
 from memostore.calls import Caller
 from memostore.driving import drive, drive_async
 from memostore.errors import InvalidArgument
@@ -18,10 +19,7 @@ from memostore.faces import Faces, Home
 from memostore.keys.binding import signature_of
 from memostore.keys.naming import function_name
 from memostore.options import BatchOptions, Options, check_known
-from memostore.switches import DISABLED, MAY_BE_SWITCHED, switched
-
-if TYPE_CHECKING:
-    pass
+from memostore.switches import DISABLED
 
 __all__ = ["AsyncBatchMemo", "BatchMemo", "MemoizesBatches", "decorate_batch"]
 
@@ -105,11 +103,6 @@ class BatchMemo(Faces[P, R]):
         options = {name: getattr(self._options, name) for name in BatchOptions.__annotations__}
         return {"maxsize": self._options.max_entries, "over": self._over, "batch_size": self._batch_size, **options}
 
-    def _mode(self) -> str | None:
-        if self._passes:
-            return DISABLED
-        return switched(self._store) if MAY_BE_SWITCHED else None
-
     def _driven(self, args: Any, kwargs: Any, refreshing: bool) -> Any:
         return drive(batched(self._planned(), args, kwargs, refreshing, self._tallies))
 
@@ -132,8 +125,7 @@ class AsyncBatchMemo(BatchMemo[P, R]):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        if hasattr(inspect, "markcoroutinefunction"):  # since Python 3.12
-            inspect.markcoroutinefunction(self)
+        mark_as_coroutine_function(self)
 
     async def _driven(self, args: Any, kwargs: Any, refreshing: bool) -> Any:
         return await drive_async(batched(self._planned(), args, kwargs, refreshing, self._tallies))
@@ -165,9 +157,12 @@ class MemoizesBatches:
         >>> lengths(["a", "abc"]), lengths.missing(["abc", "ab"])
         ([1, 3], ['ab'])
         """
+        return decorate_batch(self._home(), over, batch_size, dict(options))
+
+    def _home(self) -> Home:
+        """Return where this store's decorators keep results."""
         store: Any = self
-        home = Home(lambda: store, passes=isinstance(self._backend, NullBackend))
-        return decorate_batch(home, over, batch_size, dict(options))
+        return Home(lambda: store, passes=isinstance(self._backend, NullBackend))
 
 
 def decorate_batch(home: Home, over: Any, batch_size: Any, options: dict[str, Any]) -> Callable[[Any], Any]:
@@ -188,8 +183,8 @@ def decorate_batch(home: Home, over: Any, batch_size: Any, options: dict[str, An
         if isinstance(function, classmethod):
             return MemoClassmethod(wrap(function.__func__))
         _check_shape(function)
-        is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
-        return (AsyncBatchMemo if is_async else BatchMemo)(function, home, checked, over, size)
+        shape = AsyncBatchMemo if behaves(function, inspect.iscoroutinefunction) else BatchMemo
+        return shape(function, home, checked, over, size)
 
     return wrap
 
@@ -211,7 +206,7 @@ def _check_shape(function: Any) -> None:
     if isinstance(function, type) or not callable(function):
         raise InvalidArgument(f"memoize_batch() takes a function, not {function!r}")
     for test in (inspect.isgeneratorfunction, inspect.isasyncgenfunction):
-        if test(function) or test(type(function).__call__):
+        if behaves(function, test):
             raise InvalidArgument(
                 f"memoize_batch() takes functions that return a batch; {'.'.join(function_name(function))} is a "
                 "generator function: return a list"

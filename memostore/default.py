@@ -24,8 +24,6 @@ R = TypeVar("R")
 _lock = threading.Lock()
 _opened: dict[str, Store] = {}
 _replacing: list[Store] = []  # the last one stands for the default store
-
-
 _made: weakref.WeakSet[Faces[Any, Any]] = weakref.WeakSet()
 
 

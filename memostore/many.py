@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 import memostore.config as config
 from memostore.aliases import Alias, aliases_of, defaults_of
 from memostore.driving import drive
-from memostore.mapping import Looked, mapped
-from memostore.pools import Called
+from memostore.looked import Called, Looked
 from memostore.remembering import DUE, LARGE, NEW, RAISED, Missing, Result
 from memostore.results import Source, framed
 
@@ -33,7 +32,6 @@ class ManyCalls(Generic[R]):
     _tallies: Tallies
     _planned: Callable[[], Any]
     _begun: Callable[[Any, Any], Any]
-    _mapped: Any = staticmethod(mapped)
 
     @property
     def memo_names(self) -> list[tuple[str, str]]:
@@ -62,6 +60,12 @@ class ManyCalls(Generic[R]):
         [10, 20, 60]
         """
         return self._mapped(self, (iterable, *more), executor, progress, errors)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _mapped(*given: Any) -> Any:
+        from memostore.mapping import mapped  # slow: 3 ms for executors and bars, which few programs need
+
+        return mapped(*given)
 
     @overload
     def results(

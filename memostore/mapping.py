@@ -9,31 +9,20 @@ import itertools
 import operator
 from collections.abc import Coroutine, Iterable, Iterator
 from queue import SimpleQueue
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import memostore.config as config
 from memostore.errors import InvalidArgument
-from memostore.pools import NO_RESULT, Called, Pool, pool_for
+from memostore.looked import Called, Looked
+from memostore.pools import NO_RESULT, Pool, pool_for
 from memostore.progress import Counts, Shows, shown
 
-__all__ = ["ERRORS_CHOICES", "Looked", "Mapped", "mapped", "mapped_on_loop", "not_mapped"]
+__all__ = ["ERRORS_CHOICES", "Mapped", "mapped", "mapped_on_loop", "not_mapped"]
 
 ERRORS_CHOICES = ("raise", "collect")
 CALLS_ON_A_LOOP = 32  # coroutines that run at once
 
 Args = tuple[Any, ...]
-
-
-class Looked(NamedTuple):
-    """What is stored for a call: a value, if it is a hit. The key is None where none is taken.
-
-    A value that `is_large` is there, but has not been read.
-    """
-
-    key: bytes | None
-    is_hit: bool = False
-    value: Any = None
-    is_large: bool = False
 
 
 class Mapped(Protocol):

@@ -13,30 +13,23 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from memostore.errors import InvalidArgument
+from memostore.looked import Called
 from memostore.origin import here
 from memostore.switches import DISABLED, REFRESHING, switched
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
-__all__ = ["NO_RESULT", "Called", "Job", "Pool", "home_of", "pool_for"]
+__all__ = ["NO_RESULT", "Job", "Pool", "home_of", "pool_for"]
 
 WINDOW = 4  # jobs for each worker that are under way at a time: enough to keep all busy, and no list of a million
 MOST_THREADS = 32
 
 # What an executor raises that is no result of a call: the map ends, whatever it does with errors.
 NO_RESULT = (BrokenExecutor, CancelledError)
-
-
-class Called(NamedTuple):
-    """What a job came to. With a key, the value was computed where the asker's store is not, and is stored nowhere."""
-
-    value: Any
-    key: str = ""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

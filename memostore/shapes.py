@@ -4,22 +4,21 @@ of `streaming`; what differs is who takes them.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import memostore.background as background
+from memostore.callables import mark_as_coroutine_function
 from memostore.calls import Call, Caller
 from memostore.computing import Computing
 from memostore.driving import drive_async, drive_async_generator, drive_generator
 from memostore.errors import InvalidArgument
 from memostore.faces import Home
-from memostore.mapping import mapped_on_loop, not_mapped
 from memostore.memo import Memo
 from memostore.options import Options
 from memostore.remembering import DUE, REFRESH, Missing
 from memostore.streaming import Streaming, advance, advance_async, close, close_async
-from memostore.switches import DISABLED, switched
+from memostore.switches import DISABLED
 
 __all__ = ["AsyncGeneratorMemo", "CoroutineMemo", "GeneratorMemo"]
 
@@ -30,11 +29,9 @@ R = TypeVar("R")
 class CoroutineMemo(Memo[P, R]):
     """A memoized coroutine function: a call, `refresh` and `map` are awaited; all other faces are plain."""
 
-    _mapped = staticmethod(mapped_on_loop)
-
     def __init__(self, function: Callable[P, R], home: Home, options: Options) -> None:
         super().__init__(function, home, options)
-        _mark_as_coroutine_function(self)
+        mark_as_coroutine_function(self)
 
     async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # type: ignore[override] # R is a coroutine
         """Return the stored result of this call, or compute it and store it."""
@@ -50,10 +47,16 @@ class CoroutineMemo(Memo[P, R]):
 
     async def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:  # type: ignore[override] # as above
         """Compute a call anew, whatever is stored, store the result and return it."""
-        if switched(self._store) == DISABLED:
+        if self._mode() == DISABLED:
             return await self.__wrapped__(*args, **kwargs)  # type: ignore[misc] # R is a coroutine
         plan = self._planned()
         return await drive_async(plan.refreshed(plan.caller.call(args, kwargs)))
+
+    @staticmethod
+    def _mapped(*given: Any) -> Any:
+        from memostore.mapping import mapped_on_loop  # slow
+
+        return mapped_on_loop(*given)
 
     def _plan_of(self, caller: Caller) -> Any:
         return Computing(caller, self._tallies, background.on_loop)
@@ -66,7 +69,6 @@ class GeneratorMemo(Memo[P, R]):
     """
 
     _drive = staticmethod(drive_generator)
-    _mapped = staticmethod(not_mapped)
 
     def __init__(self, function: Callable[P, R], home: Home, options: Options) -> None:
         _check_for_streams(options)
@@ -82,7 +84,7 @@ class GeneratorMemo(Memo[P, R]):
 
     def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Return a generator of the function's items, whatever is stored; at its end they are stored."""
-        if switched(self._store) == DISABLED:
+        if self._mode() == DISABLED:
             return self.__wrapped__(*args, **kwargs)
         plan = self._planned()
         return self._drive(plan.items(plan.caller.call(args, kwargs), True))
@@ -93,6 +95,12 @@ class GeneratorMemo(Memo[P, R]):
         if type(found) is Missing and found.reason != DUE:
             return found
         return self._drive(plan.stored_items(found.value if type(found) is Missing else found))
+
+    @staticmethod
+    def _mapped(*given: Any) -> Any:
+        from memostore.mapping import not_mapped  # slow
+
+        return not_mapped(*given)
 
     def _plan_of(self, caller: Caller) -> Any:
         return Streaming(caller, self._tallies, background.in_thread, advance, close)
@@ -117,14 +125,3 @@ def _check_for_streams(options: Options) -> None:
                 f"{name}={getattr(options, name)!r} can't be used with a generator function: it has no result before "
                 f"its end, and nobody waits for it. Leave it out, or return a list"
             )
-
-
-def _mark_as_coroutine_function(memo: Any) -> None:
-    """Let `iscoroutinefunction` say so of an object that is no function, where Python can be told."""
-    mark = getattr(inspect, "markcoroutinefunction", None)  # 3.12
-    if mark is not None:
-        mark(memo)
-    else:
-        from asyncio import coroutines  # slow, but whoever has coroutine functions has it
-
-        memo._is_coroutine = coroutines._is_coroutine  # type: ignore[attr-defined] # no other way in 3.11

@@ -13,7 +13,6 @@ from typing import Any, Final, ParamSpec, TypeVar, Unpack, overload
 import memostore.codec as codec
 import memostore.config as config
 from memostore.backends.choose import backend_for
-from memostore.backends.null import NullBackend
 from memostore.backends.protocol import Use
 from memostore.batch_memo import MemoizesBatches
 from memostore.batch_store import RemembersMany
@@ -23,7 +22,6 @@ from memostore.digest import digest_parts
 from memostore.errors import InvalidArgument, Unstorable
 from memostore.events import Event, Hook
 from memostore.eviction import Limits, policy
-from memostore.faces import Home
 from memostore.fingerprint import CodeVersion
 from memostore.flight import Flights
 from memostore.function_limits import NONE
@@ -122,7 +120,7 @@ class Store(
 
         Raises InvalidArgument where an option can't be used.
         """
-        return decorate(Home(lambda: self, passes=isinstance(self._backend, NullBackend)), function, options)
+        return decorate(self._home(), function, options)
 
     cache = memoize  # the word of joblib.Memory, by which scikit-learn's Pipeline(memory=store) asks
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, get_origin
 
 from memostore.bound import MemoClassmethod
+from memostore.callables import behaves
 from memostore.errors import InvalidArgument, UnkeyableArgument
 from memostore.faces import Home
 from memostore.fingerprint import check_seen
@@ -118,7 +119,7 @@ FOR_EFFECT = frozenset({
 def shape_of(function: Any) -> type[Memo[Any, Any]]:
     """Return the wrapper for what a callable does when it is called."""
     for test, shape in SHAPES.items():
-        if test(function) or test(type(function).__call__):
+        if behaves(function, test):
             return shape
     return Memo
 

@@ -42,6 +42,8 @@ def test_a_call_is_a_coroutine_and_its_faces_answer_at_once(embed):
     assert asyncio.run(embed.refresh(["a", "b"])).shape == (2, 2)
     assert embed.invalidate(["a", "b"]) == 2
     assert inspect.iscoroutinefunction(embed) == (sys.version_info >= (3, 12))
+    if sys.version_info < (3, 14):  # deprecated there
+        assert asyncio.iscoroutinefunction(embed)
 
 
 def test_the_batch_is_what_it_was_when_the_call_began(embed, runs):

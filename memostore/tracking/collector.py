@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextvars import Token
 from typing import Any
 
+from memostore.callables import behaves
 from memostore.read_files import HERE, ReadFile, is_listing, now_at, unchanged, working_directory
 from memostore.tracking.context import collectors, untracked
 from memostore.tracking.hook import watch
@@ -73,7 +74,7 @@ class Collector:
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function with what it reads seen, and if it is a coroutine function, in all its pieces."""
-        is_coroutine = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+        is_coroutine = behaves(function, inspect.iscoroutinefunction)
 
         def seen(*args: Any, **kwargs: Any) -> Any:
             with self:
