@@ -8,9 +8,9 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ __all__ = ["NO_RESULT", "Job", "Pool", "home_of", "pool_for"]
 
 WINDOW = 4  # jobs for each worker that are under way at a time: enough to keep all busy, and no list of a million
 MOST_THREADS = 32
+TERMINATION = 5.0  # seconds that terminated processes have to be gone
 
 # What an executor raises that is no result of a call: the map ends, whatever it does with errors.
 NO_RESULT = (BrokenExecutor, CancelledError)
@@ -144,11 +145,15 @@ class Processes(Pool):
             failed: Future[bytes] = Future()
             failed.set_exception(error)
             return failed
-        return self._made().submit(parcel)
+        return self._submit(parcel)
 
     def start(self) -> None:
         """Have all workers forked by a job that does nothing, where they are forked."""
-        self._made().submit(int)
+        self._submit(int)
+
+    def _submit(self, job: Callable[[], Any]) -> Any:
+        with _interrupted_later() if self._is_own else nullcontext():  # workers are made here
+            return self._made().submit(job)
 
     def _made(self) -> ProcessPoolExecutor:
         if self._executor is None:
@@ -166,11 +171,15 @@ class Processes(Pool):
         """Wait for the calls that are running; end their processes if the user has interrupted."""
         if not self._is_own or self._executor is None:
             return
-        running = list((getattr(self._executor, "_processes", None) or {}).values())  # terminate_workers() is of 3.14
+        # What an executor has of its own is private: terminate_workers() is of 3.14.
+        running = list((getattr(self._executor, "_processes", None) or {}).values())
+        manager = getattr(self._executor, "_executor_manager_thread", None)
         self._executor.shutdown(wait=_is_patient(error), cancel_futures=True)
         if not _is_patient(error):
             for process in running:
                 process.terminate()
+            if manager is not None:  # it closes a pipe that Python, at its end, would else write to meanwhile
+                manager.join(TERMINATION)
 
 
 class Others(Pool):
@@ -281,6 +290,21 @@ def _travels(error: Exception) -> bool:
 def _leave_interrupts_to_the_parent() -> None:
     """Ctrl-C reaches all processes of a terminal: the parent ends the workers, without a traceback from each."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Hold Ctrl-C back in a `with` block, and from the workers made in it until they leave it to the parent."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _is_patient(error: BaseException | None) -> bool:

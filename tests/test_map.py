@@ -623,6 +623,27 @@ INTERRUPTED = """
 """
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals can't be held back here")
+def test_processes_ignore_interrupts_and_hold_none_back(script):
+    script.write("""
+        import signal
+        from memostore import Store
+
+        store = Store("memo.db")
+
+        def held_back():
+            return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+        @store.memoize
+        def found(x):
+            return signal.getsignal(signal.SIGINT) == signal.SIG_IGN, held_back()
+
+        if __name__ == "__main__":
+            print(found.map(range(2), executor="processes"), held_back())
+    """)
+    assert script.run().stdout == "[(True, False), (True, False)] False\n"
+
+
 @pytest.mark.parametrize("calls", [1, 10])  # of two processes one has nothing to do, or all are busy
 def test_an_interrupt_ends_the_processes_at_once_without_a_word(script, calls):
     script.write(INTERRUPTED)
